@@ -1,0 +1,10 @@
+#include "croupier/base/cancel.h"
+
+namespace croupier {
+
+const CancelToken& CancelToken::Never() {
+  static const CancelFlag never;
+  return never;
+}
+
+}  // namespace croupier
