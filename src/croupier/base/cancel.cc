@@ -1,4 +1,4 @@
-#include "croupier/base/cancel.h"
+#include "croupier/cancel.h"
 
 namespace croupier {
 

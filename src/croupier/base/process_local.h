@@ -15,10 +15,10 @@ uint64_t ForkEpoch();
 
 /// A value that belongs to one process: threads, locks, sockets, caches behind a mutex.
 ///
-/// Get() builds the value on first use in a process. After a fork the child builds its own and leaks
-/// the parent's: its locks may be held by threads that no longer exist, so it is never destroyed,
-/// joined or locked there, also not by the destructor. Thread-safe without a lock of its own: two
-/// threads that come first may both build, and one result is dropped.
+/// Get() builds the value on first use in a process. After a fork the child builds its own and
+/// leaks the parent's: its locks may be held by threads that no longer exist, so it is never
+/// destroyed, joined or locked there, also not by the destructor. Thread-safe without a lock of its
+/// own: two threads that come first may both build, and one result is dropped.
 ///
 /// The only code, with ForkEpoch(), that knows of forks.
 template <typename T>

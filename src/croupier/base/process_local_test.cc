@@ -45,8 +45,8 @@ TEST(ProcessLocalTest, ManyThreadsSeeOneValue) {
 
 TEST(ProcessLocalTest, AChildBuildsItsOwnWhileTheParentHoldsTheLock) {
   std::atomic<int> alive = 0;
-  auto local = std::make_unique<ProcessLocal<Counted>>(
-      [&] { return std::make_unique<Counted>(&alive); });
+  auto local =
+      std::make_unique<ProcessLocal<Counted>>([&] { return std::make_unique<Counted>(&alive); });
   Counted* parents = &local->Get();
   std::unique_lock lock(parents->mutex);
   const auto result = testing::RunInForkedChild([&] {

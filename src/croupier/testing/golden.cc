@@ -1,12 +1,12 @@
 #include "croupier/testing/golden.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include <unistd.h>
 
 namespace croupier::testing {
 
@@ -16,7 +16,8 @@ namespace {
 class TemporaryDirectories {
  public:
   std::string Make() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "croupier-test-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "croupier-test-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) {
       std::perror("mkdtemp");
       std::abort();
@@ -60,7 +61,8 @@ std::string MakeTemporaryDirectory() {
 
 void WriteFile(const std::string& path, const std::vector<uint8_t>& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
   if (!file) {
     std::fprintf(stderr, "cannot write %s\n", path.c_str());
     std::abort();

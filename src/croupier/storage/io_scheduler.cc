@@ -1,0 +1,191 @@
+#include "croupier/storage/io_scheduler.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "croupier/base/process_resources.h"
+
+namespace croupier::storage {
+
+namespace {
+
+// A large request is served by several threads.
+constexpr size_t kMaxPartBytes = 4 << 20;
+// How long a wait lasts before the token is asked again.
+constexpr auto kWaitSlice = std::chrono::milliseconds(20);
+
+// The reads of one call that wait for storage.
+struct Call {
+  std::vector<ReadRequest> parts;
+  std::shared_ptr<const void> keep_alive;
+
+  // Guarded by the pool's mutex:
+  size_t num_pending = 0;  // queued or being read
+  arrow::Status error;
+  bool abandoned = false;  // nobody waits any more: skip what is queued
+  std::condition_variable done;
+};
+
+}  // namespace
+
+struct IoScheduler::Pool {
+  explicit Pool(const IoOptions& options) : options(options) {}
+
+  ~Pool() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+      work.notify_all();
+    }
+    for (auto& thread : threads) thread.join();
+  }
+
+  void Submit(const std::shared_ptr<Call>& call) {
+    const std::lock_guard lock(mutex);
+    call->num_pending = call->parts.size();
+    for (size_t i = 0; i < call->parts.size(); ++i) queue.emplace_back(call, i);
+    for (const auto& finished : finished_threads) {
+      finished->join();
+      threads.erase(finished);
+    }
+    finished_threads.clear();
+    const size_t wanted =
+        std::min(static_cast<size_t>(options.num_threads), num_busy + queue.size());
+    while (threads.size() < wanted) StartThread();
+    work.notify_all();
+  }
+
+  // Called with the mutex held.
+  void StartThread() {
+    // Signals are for the threads of the program.
+    sigset_t all_signals;
+    sigset_t previous;
+    sigfillset(&all_signals);
+    pthread_sigmask(SIG_SETMASK, &all_signals, &previous);
+    const auto thread = threads.emplace(threads.end());
+    *thread = std::thread([this, thread] { RunThread(thread); });
+    pthread_setname_np(thread->native_handle(), "croupier-io");
+    pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+  }
+
+  void RunThread(std::list<std::thread>::iterator self) {
+    std::unique_lock lock(mutex);
+    while (true) {
+      const bool has_work = work.wait_for(lock, std::chrono::duration<double>(options.idle_seconds),
+                                          [this] { return stopping || !queue.empty(); });
+      if (stopping) return;
+      if (!has_work) {
+        finished_threads.push_back(self);
+        return;
+      }
+      auto [call, part] = std::move(queue.front());
+      queue.pop_front();
+      arrow::Status status;
+      if (!call->abandoned) {
+        ++num_busy;
+        lock.unlock();
+        const ReadRequest& request = call->parts[part];
+        status = request.object->ReadAt(request.offset_bytes, request.destination);
+        lock.lock();
+        --num_busy;
+      }
+      if (!status.ok() && call->error.ok()) {
+        call->error = std::move(status);
+        call->abandoned = true;
+      }
+      if (--call->num_pending == 0 || !call->error.ok()) call->done.notify_all();
+    }
+  }
+
+  const IoOptions options;
+  std::atomic<int64_t> num_requests{0};
+  std::atomic<int64_t> num_bytes{0};
+  std::atomic<int64_t> num_waited_requests{0};
+
+  // Guards everything below and the calls' own state; never held while reading. Lives in a
+  // ProcessLocal, so a child never meets it locked by a thread of its parent.
+  std::mutex mutex;
+  std::condition_variable work;
+  std::deque<std::pair<std::shared_ptr<Call>, size_t>> queue;
+  size_t num_busy = 0;
+  bool stopping = false;
+  std::list<std::thread> threads;
+  std::vector<std::list<std::thread>::iterator> finished_threads;  // to be joined
+};
+
+IoScheduler::IoScheduler(IoOptions options)
+    : options_(options), pool_([this] { return std::make_unique<Pool>(options_); }) {}
+
+IoScheduler::~IoScheduler() = default;
+
+IoScheduler& IoScheduler::Default() {
+  static auto& scheduler = *new IoScheduler([] {
+    IoOptions options;
+    const auto config = Config::FromProcess();
+    // A variable that cannot be parsed is reported by every loader and by croupier.config.
+    if (config.ok()) options.num_threads = config->io_threads.value;
+    return options;
+  }());
+  return scheduler;
+}
+
+arrow::Status IoScheduler::Read(std::vector<ReadRequest> requests,
+                                std::shared_ptr<const void> keep_alive, const CancelToken& cancel) {
+  Pool& pool = pool_.Get();
+  auto call = std::make_shared<Call>();
+  int64_t num_bytes = 0;
+  int64_t num_waited = 0;
+  for (auto& request : requests) {
+    ARROW_RETURN_NOT_OK(cancel.Check());
+    num_bytes += static_cast<int64_t>(request.destination.size());
+    const auto at_hand =
+        static_cast<size_t>(request.object->ReadCached(request.offset_bytes, request.destination));
+    auto rest = request.destination.subspan(at_hand);
+    auto offset = request.offset_bytes + static_cast<int64_t>(at_hand);
+    if (!rest.empty()) ++num_waited;
+    while (!rest.empty()) {
+      const auto part = rest.first(std::min(rest.size(), kMaxPartBytes));
+      call->parts.push_back({request.object, offset, part});
+      offset += static_cast<int64_t>(part.size());
+      rest = rest.subspan(part.size());
+    }
+  }
+  pool.num_requests.fetch_add(static_cast<int64_t>(requests.size()), std::memory_order_relaxed);
+  pool.num_bytes.fetch_add(num_bytes, std::memory_order_relaxed);
+  pool.num_waited_requests.fetch_add(num_waited, std::memory_order_relaxed);
+  if (call->parts.empty()) return arrow::Status::OK();
+
+  call->keep_alive = std::move(keep_alive);
+  pool.Submit(call);
+  std::unique_lock lock(pool.mutex);
+  while (call->num_pending > 0 && call->error.ok()) {
+    lock.unlock();
+    const bool cancelled = cancel.cancelled();
+    lock.lock();
+    if (cancelled) {
+      call->abandoned = true;
+      return arrow::Status::Cancelled("cancelled");
+    }
+    call->done.wait_for(lock, kWaitSlice,
+                        [&] { return call->num_pending == 0 || !call->error.ok(); });
+  }
+  return call->error;
+}
+
+IoCounters IoScheduler::counters() const {
+  const Pool& pool = pool_.Get();
+  return {pool.num_requests, pool.num_bytes, pool.num_waited_requests};
+}
+
+}  // namespace croupier::storage

@@ -1,0 +1,180 @@
+#include "croupier/storage/io_scheduler.h"
+
+#include <atomic>
+#include <cstring>
+#include <thread>
+
+#include <arrow/buffer.h>
+#include <gtest/gtest.h>
+
+#include "croupier/storage/range_fetch.h"
+#include "croupier/testing/child_process.h"
+
+namespace croupier::storage {
+namespace {
+
+// An object that is never at hand, so that every read goes to the pool; byte i is i mod 251.
+class SlowObject : public Object {
+ public:
+  int64_t size_bytes() const override { return int64_t{1} << 30; }
+  const std::string& location() const override { return location_; }
+  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) const override {
+    ++num_reads;
+    num_inside.fetch_add(1);
+    while (hold) std::this_thread::yield();
+    num_inside.fetch_sub(1);
+    if (offset_bytes <= bad_offset && bad_offset < offset_bytes + std::ssize(destination)) {
+      return arrow::Status::IOError(location_, ": bad sector");
+    }
+    for (size_t i = 0; i < destination.size(); ++i) {
+      destination[i] = static_cast<uint8_t>((static_cast<size_t>(offset_bytes) + i) % 251);
+    }
+    return arrow::Status::OK();
+  }
+  int64_t ReadCached(int64_t, std::span<uint8_t>) const override { return 0; }
+
+  mutable std::atomic<int> num_reads = 0;
+  mutable std::atomic<int> num_inside = 0;
+  std::atomic<bool> hold = false;
+  int64_t bad_offset = -1;
+
+ private:
+  const std::string location_ = "slow";
+};
+
+bool Holds(std::span<const uint8_t> bytes, int64_t offset_bytes) {
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] != (static_cast<size_t>(offset_bytes) + i) % 251) return false;
+  }
+  return true;
+}
+
+// One read of `count` scattered ranges through a scheduler.
+bool ReadScattered(IoScheduler* scheduler, const std::shared_ptr<const Object>& object, int count) {
+  auto memory = std::make_shared<std::vector<uint8_t>>(static_cast<size_t>(count) * 10);
+  std::vector<ReadRequest> requests;
+  for (int i = 0; i < count; ++i) {
+    requests.push_back(
+        {object, i * 1000, std::span(*memory).subspan(static_cast<size_t>(i) * 10, 10)});
+  }
+  if (!scheduler->Read(std::move(requests), memory).ok()) return false;
+  for (int i = 0; i < count; ++i) {
+    if (!Holds(std::span(*memory).subspan(static_cast<size_t>(i) * 10, 10), i * 1000)) return false;
+  }
+  return true;
+}
+
+TEST(IoSchedulerTest, ReadsEveryRequest) {
+  IoScheduler scheduler({.num_threads = 4});
+  EXPECT_TRUE(ReadScattered(&scheduler, std::make_shared<SlowObject>(), 100));
+  EXPECT_EQ(scheduler.counters().num_requests, 100);
+  EXPECT_EQ(scheduler.counters().num_waited_requests, 100);
+  EXPECT_EQ(scheduler.counters().num_bytes, 1000);
+}
+
+TEST(IoSchedulerTest, ALargeRequestIsSplit) {
+  IoScheduler scheduler;
+  auto object = std::make_shared<SlowObject>();
+  auto memory = std::make_shared<std::vector<uint8_t>>(9 << 20);
+  ASSERT_TRUE(scheduler.Read({{object, 3, *memory}}, memory).ok());
+  EXPECT_TRUE(Holds(*memory, 3));
+  EXPECT_EQ(object->num_reads, 3);
+}
+
+TEST(IoSchedulerTest, TheFirstErrorIsGiven) {
+  IoScheduler scheduler({.num_threads = 2});
+  auto object = std::make_shared<SlowObject>();
+  object->bad_offset = 50005;
+  EXPECT_FALSE(ReadScattered(&scheduler, object, 100));
+  EXPECT_TRUE(ReadScattered(&scheduler, object, 50));
+}
+
+TEST(IoSchedulerTest, ACancelledCallDoesNotWaitForTheStorage) {
+  IoScheduler scheduler({.num_threads = 2});
+  auto object = std::make_shared<SlowObject>();
+  object->hold = true;
+  auto memory = std::make_shared<std::vector<uint8_t>>(100);
+  std::vector<ReadRequest> requests;
+  for (size_t i = 0; i < 10; ++i)
+    requests.push_back({object, 0, std::span(*memory).subspan(i * 10, 10)});
+  CancelFlag cancel;
+  std::jthread canceller([&] {
+    while (object->num_inside < 2) std::this_thread::yield();
+    cancel.Cancel();
+  });
+  EXPECT_TRUE(scheduler.Read(std::move(requests), memory, cancel).IsCancelled());
+  memory.reset();  // the reads in flight keep their own reference
+  object->hold = false;
+}
+
+TEST(IoSchedulerTest, ThreadsThatEndedIdleStartAgain) {
+  IoScheduler scheduler({.num_threads = 3, .idle_seconds = 0.001});
+  auto object = std::make_shared<SlowObject>();
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(ReadScattered(&scheduler, object, 10));
+    std::this_thread::sleep_for(std::chrono::milliseconds(i % 4));
+  }
+}
+
+TEST(IoSchedulerTest, ManyThreadsReadAtOnce) {
+  IoScheduler scheduler({.num_threads = 4});
+  auto object = std::make_shared<SlowObject>();
+  std::atomic<int> num_right = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 6; ++i) {
+      threads.emplace_back([&] {
+        for (int k = 0; k < 20; ++k) num_right += ReadScattered(&scheduler, object, 20);
+      });
+    }
+  }
+  EXPECT_EQ(num_right, 120);
+}
+
+TEST(IoSchedulerTest, AChildForkedInTheMiddleOfReadsReadsByItself) {
+  IoScheduler scheduler({.num_threads = 4});
+  auto object = std::make_shared<SlowObject>();
+  std::atomic<bool> stop = false;
+  std::jthread reader([&] {
+    while (!stop) ReadScattered(&scheduler, object, 20);
+  });
+  for (int i = 0; i < 20; ++i) {
+    const auto result =
+        testing::RunInForkedChild([&] { return ReadScattered(&scheduler, object, 50) ? 0 : 1; });
+    EXPECT_FALSE(result.timed_out);
+    EXPECT_EQ(result.exit_code, 0);
+    if (::testing::Test::HasFailure()) break;
+  }
+  stop = true;
+}
+
+TEST(RangeFetchTest, GivesTheBytesOfEachRangeAndFillsInPlace) {
+  IoScheduler scheduler;
+  auto first = std::make_shared<SlowObject>();
+  auto second = std::make_shared<SlowObject>();
+  auto memory = std::make_shared<std::vector<uint8_t>>(7);
+  RangeFetch fetch;
+  const size_t a = fetch.Add(first, {100, 10});
+  const size_t b = fetch.Add(second, {5, 3});
+  const size_t c = fetch.Add(first, {104, 20});
+  fetch.AddInPlace(second, 77, *memory);
+  ASSERT_TRUE(
+      fetch.Run(&scheduler, memory, CancelToken::Never(), arrow::default_memory_pool()).ok());
+  EXPECT_TRUE(Holds(fetch.bytes(a), 100));
+  EXPECT_TRUE(Holds(fetch.bytes(b), 5));
+  EXPECT_TRUE(Holds(fetch.bytes(c), 104));
+  EXPECT_TRUE(Holds(*memory, 77));
+  EXPECT_EQ(fetch.owner(a), fetch.owner(c));  // coalesced
+  EXPECT_EQ(first->num_reads, 1);
+}
+
+TEST(RangeFetchTest, ARangeOutsideItsObjectIsAnErrorBeforeAnyMemoryIsTaken) {
+  IoScheduler scheduler;
+  RangeFetch fetch;
+  fetch.Add(std::make_shared<SlowObject>(), {int64_t{1} << 30, int64_t{1} << 60});
+  EXPECT_TRUE(fetch.Run(&scheduler, nullptr, CancelToken::Never(), arrow::default_memory_pool())
+                  .IsSerializationError());
+}
+
+}  // namespace
+}  // namespace croupier::storage

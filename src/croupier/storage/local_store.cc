@@ -1,0 +1,162 @@
+#include "croupier/storage/local_store.h"
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <arrow/status.h>
+#include <arrow/util/io_util.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace croupier::storage {
+
+namespace {
+
+arrow::Status FromErrno(int error, const std::string& location, const char* action) {
+  return arrow::internal::StatusFromErrno(error, arrow::StatusCode::IOError, location, ": cannot ",
+                                          action);
+}
+
+// An open file. Reads name their position, so an inherited descriptor is as good in a forked child.
+class LocalFile : public Object {
+ public:
+  LocalFile(int descriptor, int64_t size_bytes, std::string location)
+      : descriptor_(descriptor), size_bytes_(size_bytes), location_(std::move(location)) {}
+  LocalFile(const LocalFile&) = delete;
+  LocalFile& operator=(const LocalFile&) = delete;
+  ~LocalFile() override { close(descriptor_); }
+
+  int64_t size_bytes() const override { return size_bytes_; }
+  const std::string& location() const override { return location_; }
+
+  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) const override {
+    size_t done = 0;
+    while (done < destination.size()) {
+      const ssize_t count = pread(descriptor_, destination.data() + done, destination.size() - done,
+                                  offset_bytes + static_cast<int64_t>(done));
+      if (count < 0) {
+        if (errno == EINTR) continue;
+        return FromErrno(errno, location_, "read");
+      }
+      if (count == 0) {
+        return arrow::Status::IOError(location_, ": the file ends early: want ", destination.size(),
+                                      " bytes at ", offset_bytes, ", have ", done);
+      }
+      done += static_cast<size_t>(count);
+    }
+    return arrow::Status::OK();
+  }
+
+  int64_t ReadCached(int64_t offset_bytes, std::span<uint8_t> destination) const override {
+    if (!can_read_cached_.load(std::memory_order_relaxed)) return 0;
+    size_t done = 0;
+    while (done < destination.size()) {
+      const iovec part = {destination.data() + done, destination.size() - done};
+      const ssize_t count =
+          preadv2(descriptor_, &part, 1, offset_bytes + static_cast<int64_t>(done), RWF_NOWAIT);
+      if (count <= 0) {
+        if (count < 0 && errno == EINTR) continue;
+        // Kernels and file systems without RWF_NOWAIT say so every time: ask once.
+        if (count < 0 && errno != EAGAIN) can_read_cached_.store(false, std::memory_order_relaxed);
+        break;
+      }
+      done += static_cast<size_t>(count);
+    }
+    return static_cast<int64_t>(done);
+  }
+
+ private:
+  const int descriptor_;
+  const int64_t size_bytes_;
+  const std::string location_;
+  mutable std::atomic<bool> can_read_cached_{true};
+};
+
+class LocalStore : public ObjectStore {
+ public:
+  explicit LocalStore(std::string root) : root_(std::move(root)) {}
+
+  const std::string& location() const override { return root_; }
+
+  arrow::Result<std::shared_ptr<const Object>> Open(
+      const std::string& path, std::optional<int64_t> known_size_bytes) const override {
+    ARROW_ASSIGN_OR_RAISE(auto location, Locate(path));
+    const int descriptor = open(location.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return FromErrno(errno, location, "open");
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) {
+      const int error = errno;
+      close(descriptor);
+      return FromErrno(error, location, "stat");
+    }
+    auto file = std::make_shared<LocalFile>(descriptor, status.st_size, std::move(location));
+    if (!S_ISREG(status.st_mode)) {
+      return arrow::Status::IOError(file->location(), ": not a regular file");
+    }
+    if (known_size_bytes.has_value() && *known_size_bytes != status.st_size) {
+      return arrow::Status::IOError(file->location(), ": the file has ", status.st_size,
+                                    " bytes, it should have ", *known_size_bytes);
+    }
+    return file;
+  }
+
+  arrow::Result<std::vector<std::string>> ListFiles(const std::string& directory) const override {
+    return List(directory, /*directories=*/false);
+  }
+
+  arrow::Result<std::vector<std::string>> ListDirectories(
+      const std::string& directory) const override {
+    return List(directory, /*directories=*/true);
+  }
+
+ private:
+  // Names come from manifests, and a manifest is hostile: it must not lead out of the root.
+  arrow::Result<std::string> Locate(const std::string& path) const {
+    const std::filesystem::path relative(path);
+    bool leads_out = relative.is_absolute() || path.find('\0') != std::string::npos;
+    for (const auto& part : relative) leads_out = leads_out || part == "..";
+    if (leads_out) {
+      return arrow::Status::IOError(root_, ": a path leads out of the directory: '", path, "'");
+    }
+    return (std::filesystem::path(root_) / relative).string();
+  }
+
+  arrow::Result<std::vector<std::string>> List(const std::string& directory,
+                                               bool directories) const {
+    ARROW_ASSIGN_OR_RAISE(const auto location, Locate(directory));
+    std::error_code error;
+    std::filesystem::directory_iterator entries(location, error);
+    std::vector<std::string> names;
+    while (!error && entries != std::filesystem::directory_iterator()) {
+      std::error_code ignored;  // an entry that vanished since is neither
+      if (directories ? entries->is_directory(ignored) : entries->is_regular_file(ignored)) {
+        names.push_back(entries->path().filename().string());
+      }
+      entries.increment(error);
+    }
+    if (error) return FromErrno(error.value(), location, "list the directory");
+    return names;
+  }
+
+  const std::string root_;
+};
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<const ObjectStore>> OpenLocalStore(const std::string& root) {
+  if (root.empty() || root.find('\0') != std::string::npos) {
+    return arrow::Status::Invalid("not a path: '", root, "'");
+  }
+  std::error_code error;
+  auto absolute = std::filesystem::absolute(root, error).lexically_normal().string();
+  if (error) return FromErrno(error.value(), root, "resolve the path");
+  while (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
+  return std::make_shared<const LocalStore>(std::move(absolute));
+}
+
+}  // namespace croupier::storage
