@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+#include <arrow/result.h>
+
+#include "croupier/format/encoding/value_block.h"
+
+namespace croupier::format {
+
+/// Decode byte streams: byte j of value i lies at j * num_values + i. Values have 4 or 8 bytes.
+///
+/// Source: lance-encodings.md, section 10, ByteStreamSplit.
+arrow::Result<ValueBlock> DecodeByteStreamSplit(int64_t value_bits, Bytes bytes, int64_t num_values,
+                                                arrow::MemoryPool* pool);
+
+}  // namespace croupier::format

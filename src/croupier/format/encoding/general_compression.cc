@@ -1,0 +1,216 @@
+#include "croupier/format/encoding/general_compression.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include <arrow/buffer.h>
+#include <arrow/status.h>
+#include <arrow/util/compression.h>
+
+#include "croupier/base/byte_reader.h"
+
+namespace croupier::format {
+
+namespace {
+
+constexpr uint32_t kZstdMagic = 0xfd2fb528;
+constexpr int64_t kMaxZstdBlockBytes = 128 << 10;
+// An LZ4 sequence gives at most 255 bytes for each byte of its length.
+constexpr int64_t kMaxLz4Ratio = 255;
+
+enum class ZstdBlockType : uint8_t { kRaw = 0, kRun = 1, kCompressed = 2, kReserved = 3 };
+
+struct ZstdBlock {
+  bool is_last = false;
+  ZstdBlockType type = ZstdBlockType::kRaw;
+  int64_t size = 0;  // of the block's content; of a run: how often its byte is repeated
+};
+
+// Read a block header; the reader then stands at the content.
+arrow::Result<ZstdBlock> ReadBlockHeader(ByteReader* reader) {
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, reader->ReadBytes(3));
+  const uint32_t header = bytes[0] | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16;
+  return ZstdBlock{(header & 1) != 0, static_cast<ZstdBlockType>(header >> 1 & 3), header >> 3};
+}
+
+struct ZstdFrame {
+  std::optional<uint64_t> content_size;
+  Bytes blocks;
+  bool needs_codec = false;
+  int64_t max_raw_size = 0;  // exact if no codec is needed
+};
+
+arrow::Result<ZstdFrame> ParseZstdFrame(Bytes bytes) {
+  ByteReader reader(bytes);
+  ARROW_ASSIGN_OR_RAISE(const auto magic, reader.Read<uint32_t>());
+  if (magic != kZstdMagic) return arrow::Status::SerializationError("not a zstd frame");
+  ARROW_ASSIGN_OR_RAISE(const auto descriptor, reader.Read<uint8_t>());
+  const bool single_segment = (descriptor & 0x20) != 0;
+  const bool has_checksum = (descriptor & 0x04) != 0;
+  if ((descriptor & 0x08) != 0)
+    return arrow::Status::SerializationError("zstd: reserved bit is set");
+  if ((descriptor & 0x03) != 0) {
+    return arrow::Status::NotImplemented("cannot read a zstd frame with a dictionary");
+  }
+  if (!single_segment) ARROW_RETURN_NOT_OK(reader.Read<uint8_t>());  // window size
+  ZstdFrame frame;
+  switch (descriptor >> 6) {
+    case 0:
+      if (single_segment) {
+        ARROW_ASSIGN_OR_RAISE(frame.content_size, reader.Read<uint8_t>());
+      }
+      break;
+    case 1: {
+      ARROW_ASSIGN_OR_RAISE(const auto size, reader.Read<uint16_t>());
+      frame.content_size = uint64_t{size} + 256;
+      break;
+    }
+    case 2: {
+      ARROW_ASSIGN_OR_RAISE(frame.content_size, reader.Read<uint32_t>());
+      break;
+    }
+    default: {
+      ARROW_ASSIGN_OR_RAISE(frame.content_size, reader.Read<uint64_t>());
+      break;
+    }
+  }
+  frame.blocks = bytes.subspan(reader.position());
+  for (bool is_last = false; !is_last;) {
+    ARROW_ASSIGN_OR_RAISE(const auto block, ReadBlockHeader(&reader));
+    is_last = block.is_last;
+    switch (block.type) {
+      case ZstdBlockType::kRaw:
+        frame.max_raw_size += block.size;
+        ARROW_RETURN_NOT_OK(reader.ReadBytes(static_cast<uint64_t>(block.size)));
+        break;
+      case ZstdBlockType::kRun:
+        if (block.size > kMaxZstdBlockBytes) {
+          return arrow::Status::SerializationError("zstd: a block is too large: ", block.size);
+        }
+        frame.max_raw_size += block.size;
+        ARROW_RETURN_NOT_OK(reader.ReadBytes(1));
+        break;
+      case ZstdBlockType::kCompressed:
+        frame.needs_codec = true;
+        frame.max_raw_size += kMaxZstdBlockBytes;
+        ARROW_RETURN_NOT_OK(reader.ReadBytes(static_cast<uint64_t>(block.size)));
+        break;
+      case ZstdBlockType::kReserved:
+        return arrow::Status::SerializationError("zstd: a block of the reserved type");
+    }
+  }
+  if (has_checksum) {
+    ARROW_RETURN_NOT_OK(reader.ReadBytes(4));
+    frame.needs_codec = true;  // which checks it
+  }
+  if (reader.remaining() != 0) {
+    return arrow::Status::SerializationError("zstd: ", reader.remaining(),
+                                             " bytes behind the frame");
+  }
+  return frame;
+}
+
+arrow::util::Codec& CodecOf(CompressionScheme scheme) {
+  // Stateless for decompression; never destroyed, so that exit finds them whole.
+  static auto* const lz4 =
+      arrow::util::Codec::Create(arrow::Compression::LZ4).ValueOrDie().release();
+  static auto* const zstd =
+      arrow::util::Codec::Create(arrow::Compression::ZSTD).ValueOrDie().release();
+  return scheme == CompressionScheme::kLz4 ? *lz4 : *zstd;
+}
+
+}  // namespace
+
+arrow::Result<CompressedBytes> CompressedBytes::Parse(CompressionScheme scheme, Bytes bytes) {
+  CompressedBytes parsed;
+  parsed.scheme_ = scheme;
+  parsed.content_ = bytes;
+  if (bytes.empty()) {
+    parsed.needs_codec_ = false;
+    return parsed;
+  }
+  if (scheme == CompressionScheme::kLz4) {
+    ByteReader reader(bytes);
+    ARROW_ASSIGN_OR_RAISE(const auto raw_size, reader.Read<uint32_t>());
+    parsed.content_ = bytes.subspan(reader.position());
+    parsed.raw_size_bytes_ = raw_size;
+    if (parsed.raw_size_bytes_ > kMaxLz4Ratio * (std::ssize(parsed.content_) + 1)) {
+      return arrow::Status::SerializationError("lz4: ", parsed.content_.size(),
+                                               " bytes cannot hold ", raw_size);
+    }
+    return parsed;
+  }
+  // Old writers left the size out: bytes that begin like a frame are one.
+  const bool is_bare =
+      bytes.size() < 8 ||
+      (LoadLittleEndian<uint32_t>(bytes.data()) == kZstdMagic && (bytes[4] & 0x10) == 0);
+  if (!is_bare) parsed.content_ = bytes.subspan(8);
+  ARROW_ASSIGN_OR_RAISE(const auto frame, ParseZstdFrame(parsed.content_));
+  parsed.zstd_blocks_ = frame.blocks;
+  parsed.needs_codec_ = frame.needs_codec;
+  std::optional<uint64_t> raw_size = frame.content_size;
+  if (!is_bare) {
+    const auto stated = LoadLittleEndian<uint64_t>(bytes.data());
+    if (raw_size.has_value() && *raw_size != stated) {
+      return arrow::Status::SerializationError("zstd: the frame holds ", *raw_size,
+                                               " bytes, the value says ", stated);
+    }
+    raw_size = stated;
+  }
+  if (!raw_size.has_value()) {
+    if (frame.needs_codec) {
+      return arrow::Status::NotImplemented("cannot read a zstd frame that does not state its size");
+    }
+    raw_size = static_cast<uint64_t>(frame.max_raw_size);
+  }
+  if (*raw_size > static_cast<uint64_t>(frame.max_raw_size) ||
+      (!frame.needs_codec && *raw_size != static_cast<uint64_t>(frame.max_raw_size))) {
+    return arrow::Status::SerializationError("zstd: the blocks hold ", frame.max_raw_size,
+                                             " bytes, the frame says ", *raw_size);
+  }
+  parsed.raw_size_bytes_ = static_cast<int64_t>(*raw_size);
+  return parsed;
+}
+
+arrow::Status CompressedBytes::DecompressInto(uint8_t* destination) const {
+  if (content_.empty()) return arrow::Status::OK();
+  if (needs_codec_) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t size,
+                          CodecOf(scheme_).Decompress(std::ssize(content_), content_.data(),
+                                                      raw_size_bytes_, destination));
+    if (size != raw_size_bytes_) {
+      return arrow::Status::SerializationError("decompressed ", size, " bytes, the value says ",
+                                               raw_size_bytes_);
+    }
+    return arrow::Status::OK();
+  }
+  // Parse has walked the same blocks and found them whole.
+  ByteReader reader(zstd_blocks_);
+  for (bool is_last = false; !is_last;) {
+    ARROW_ASSIGN_OR_RAISE(const auto block, ReadBlockHeader(&reader));
+    is_last = block.is_last;
+    const auto size = static_cast<size_t>(block.size);
+    if (block.type == ZstdBlockType::kRaw) {
+      ARROW_ASSIGN_OR_RAISE(const auto content, reader.ReadBytes(size));
+      std::memcpy(destination, content.data(), size);
+    } else {
+      ARROW_ASSIGN_OR_RAISE(const auto byte, reader.Read<uint8_t>());
+      std::memset(destination, byte, size);
+    }
+    destination += size;
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> Decompress(CompressionScheme scheme, Bytes bytes,
+                                                         arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(const auto compressed, CompressedBytes::Parse(scheme, bytes));
+  ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(compressed.raw_size_bytes(), pool));
+  const auto status = compressed.DecompressInto(buffer->mutable_data());
+  if (!status.ok()) return arrow::Status::SerializationError(status.message());
+  return buffer;
+}
+
+}  // namespace croupier::format

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <arrow/result.h>
+#include <arrow/type_fwd.h>
+
+#include "croupier/format/encoding/page_layout.h"
+#include "croupier/format/encoding/value_block.h"
+
+namespace croupier::format {
+
+/// One buffer or value under `general` compression, looked at but not yet decompressed.
+///
+///     lz4:  u32 raw size, one LZ4 block (no frame)
+///     zstd: u64 raw size, one zstd frame; or a bare frame (old writers)
+///
+/// Incompressible bytes make zstd frames of raw blocks: those are copied, without the codec.
+/// Source: lance-encodings.md, section 13; RFC 8878, section 3.1.1.
+class CompressedBytes {
+ public:
+  /// Look at the framing. Borrows the bytes.
+  ///
+  /// \return SerializationError if the framing is malformed, or states a size that the frame cannot
+  /// have
+  static arrow::Result<CompressedBytes> Parse(CompressionScheme scheme, Bytes bytes);
+
+  /// Size after decompression, in bytes: bounded by what the compressed bytes can hold.
+  int64_t raw_size_bytes() const { return raw_size_bytes_; }
+
+  /// Decompress into raw_size_bytes() bytes.
+  arrow::Status DecompressInto(uint8_t* destination) const;
+
+ private:
+  CompressionScheme scheme_ = CompressionScheme::kZstd;
+  Bytes content_;            // the LZ4 block or the whole zstd frame
+  Bytes zstd_blocks_;        // the blocks of the frame
+  bool needs_codec_ = true;  // false: all blocks are raw or runs
+  int64_t raw_size_bytes_ = 0;
+};
+
+/// Decompress a whole buffer.
+arrow::Result<std::shared_ptr<arrow::Buffer>> Decompress(CompressionScheme scheme, Bytes bytes,
+                                                         arrow::MemoryPool* pool);
+
+}  // namespace croupier::format

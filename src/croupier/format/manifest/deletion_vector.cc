@@ -1,0 +1,196 @@
+#include "croupier/format/manifest/deletion_vector.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/io/memory.h>
+#include <arrow/ipc/options.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/memory_pool.h>
+#include <arrow/record_batch.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+
+#include "croupier/base/byte_reader.h"
+
+namespace croupier::format {
+
+namespace {
+
+constexpr uint32_t kCookieWithoutRuns = 12346;
+constexpr uint16_t kCookieWithRuns = 12347;
+constexpr uint32_t kMaxArrayCardinality = 4096;
+constexpr uint32_t kMaxContainers = 1 << 16;
+// Up to this many containers, a bitmap with run containers has no table of offsets.
+constexpr uint32_t kMinContainersWithOffsets = 4;
+constexpr size_t kBitmapContainerBytes = 8192;
+
+// The values of the only column of an IPC file, in the order of the file.
+arrow::Result<std::vector<uint32_t>> ReadOffsets(const std::shared_ptr<arrow::Buffer>& bytes,
+                                                 int64_t num_physical_rows,
+                                                 const arrow::ipc::IpcReadOptions& options) {
+  std::vector<uint32_t> offsets;
+  arrow::io::BufferReader input(bytes);
+  ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ipc::RecordBatchFileReader::Open(&input, options));
+  if (reader->schema()->num_fields() != 1 ||
+      reader->schema()->field(0)->type()->id() != arrow::Type::UINT32) {
+    return arrow::Status::SerializationError("the schema is not one uint32 column: ",
+                                             reader->schema()->ToString());
+  }
+  for (int i = 0; i < reader->num_record_batches(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto batch, reader->ReadRecordBatch(i));
+    ARROW_RETURN_NOT_OK(batch->ValidateFull());
+    const auto& column = static_cast<const arrow::UInt32Array&>(*batch->column(0));
+    if (column.length() > num_physical_rows - static_cast<int64_t>(offsets.size())) {
+      return arrow::Status::SerializationError("more rows than the fragment has: ", column.length(),
+                                               " of ", num_physical_rows);
+    }
+    offsets.insert(offsets.end(), column.raw_values(), column.raw_values() + column.length());
+  }
+  return offsets;
+}
+
+}  // namespace
+
+// Add a run; runs that touch the one before become one with it.
+arrow::Status DeletionVector::Append(uint32_t begin, uint64_t end, int64_t num_physical_rows) {
+  if (end > static_cast<uint64_t>(num_physical_rows)) {
+    return arrow::Status::SerializationError(
+        "deletion file: a deleted row does not exist: ", end - 1, " of ", num_physical_rows);
+  }
+  if (!runs_.empty() && begin < runs_.back().end) {
+    return arrow::Status::SerializationError("deletion file: rows are not in order: ", begin);
+  }
+  if (!runs_.empty() && begin == runs_.back().end) {
+    runs_.back().end = static_cast<uint32_t>(end);
+  } else {
+    runs_.push_back({begin, static_cast<uint32_t>(end), static_cast<uint32_t>(num_deleted_)});
+  }
+  num_deleted_ += static_cast<int64_t>(end - begin);
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<const DeletionVector>> DeletionVector::ParseBitmap(
+    std::span<const uint8_t> bytes, int64_t num_physical_rows) {
+  ByteReader reader(bytes);
+  ARROW_ASSIGN_OR_RAISE(const auto cookie, reader.Read<uint32_t>());
+  uint32_t num_containers = 0;
+  std::span<const uint8_t> run_flags;
+  if (cookie == kCookieWithoutRuns) {
+    ARROW_ASSIGN_OR_RAISE(num_containers, reader.Read<uint32_t>());
+  } else if ((cookie & 0xffff) == kCookieWithRuns) {
+    num_containers = (cookie >> 16) + 1;
+    ARROW_ASSIGN_OR_RAISE(run_flags, reader.ReadBytes((num_containers + 7) / 8));
+  } else {
+    return arrow::Status::SerializationError("deletion file: not a roaring bitmap: cookie ",
+                                             cookie);
+  }
+  if (num_containers > kMaxContainers) {
+    return arrow::Status::SerializationError("deletion file: too many containers: ",
+                                             num_containers);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto descriptors, reader.ReadBytes(uint64_t{num_containers} * 4));
+  if (run_flags.empty() || num_containers >= kMinContainersWithOffsets) {
+    // Containers follow one another; the table of offsets says the same again.
+    ARROW_RETURN_NOT_OK(reader.ReadBytes(uint64_t{num_containers} * 4));
+  }
+  auto vector = std::make_shared<DeletionVector>();
+  for (uint32_t i = 0; i < num_containers; ++i) {
+    const uint32_t high = uint32_t{LoadLittleEndian<uint16_t>(descriptors.data() + size_t{i} * 4)}
+                          << 16;
+    const uint32_t cardinality =
+        uint32_t{LoadLittleEndian<uint16_t>(descriptors.data() + size_t{i} * 4 + 2)} + 1;
+    if (!run_flags.empty() && (run_flags[i / 8] >> (i % 8) & 1) != 0) {
+      ARROW_ASSIGN_OR_RAISE(const auto num_runs, reader.Read<uint16_t>());
+      for (uint16_t run = 0; run < num_runs; ++run) {
+        ARROW_ASSIGN_OR_RAISE(const auto start, reader.Read<uint16_t>());
+        ARROW_ASSIGN_OR_RAISE(const auto length, reader.Read<uint16_t>());
+        if (uint32_t{start} + length > 0xffff) {
+          return arrow::Status::SerializationError(
+              "deletion file: a run leaves its container: ", start, " + ", length);
+        }
+        ARROW_RETURN_NOT_OK(
+            vector->Append(high + start, uint64_t{high} + start + length + 1, num_physical_rows));
+      }
+    } else if (cardinality <= kMaxArrayCardinality) {
+      ARROW_ASSIGN_OR_RAISE(const auto values, reader.ReadBytes(uint64_t{cardinality} * 2));
+      for (uint32_t k = 0; k < cardinality; ++k) {
+        const uint32_t value = high + LoadLittleEndian<uint16_t>(values.data() + size_t{k} * 2);
+        ARROW_RETURN_NOT_OK(vector->Append(value, uint64_t{value} + 1, num_physical_rows));
+      }
+    } else {
+      ARROW_ASSIGN_OR_RAISE(const auto bitmap, reader.ReadBytes(kBitmapContainerBytes));
+      for (uint32_t word_index = 0; word_index < kBitmapContainerBytes / 8; ++word_index) {
+        auto word = LoadLittleEndian<uint64_t>(bitmap.data() + size_t{word_index} * 8);
+        while (word != 0) {
+          const auto first = static_cast<uint32_t>(std::countr_zero(word));
+          const auto length = static_cast<uint32_t>(std::countr_one(word >> first));
+          const uint32_t begin = high + word_index * 64 + first;
+          ARROW_RETURN_NOT_OK(vector->Append(begin, uint64_t{begin} + length, num_physical_rows));
+          if (first + length >= 64) break;
+          word &= ~uint64_t{0} << (first + length);
+        }
+      }
+    }
+  }
+  return vector;
+}
+
+arrow::Result<std::shared_ptr<const DeletionVector>> DeletionVector::ParseArrow(
+    const std::shared_ptr<arrow::Buffer>& bytes, int64_t num_physical_rows) {
+  // The file states how large its buffers are before they were compressed; it does not get more
+  // than all rows of the fragment could need, and never more than a zstd stream of its size can
+  // hold.
+  constexpr int64_t kMaxCompression = 1 << 15;
+  const int64_t limit_bytes =
+      std::min(num_physical_rows * 5, bytes->size() * kMaxCompression) + (1 << 16);
+  arrow::ProxyMemoryPool own_pool(arrow::default_memory_pool());  // counts only what is read here
+  arrow::CappedMemoryPool pool(&own_pool, limit_bytes);
+  auto options = arrow::ipc::IpcReadOptions::Defaults();
+  options.memory_pool = &pool;
+  options.use_threads = false;
+  auto offsets = ReadOffsets(bytes, num_physical_rows, options);
+  if (!offsets.ok()) {
+    return arrow::Status::SerializationError("deletion file: ", offsets.status().message());
+  }
+  std::sort(offsets->begin(), offsets->end());
+  offsets->erase(std::unique(offsets->begin(), offsets->end()), offsets->end());
+  return FromSorted(*offsets, num_physical_rows);
+}
+
+arrow::Result<std::shared_ptr<const DeletionVector>> DeletionVector::FromSorted(
+    std::span<const uint32_t> offsets, int64_t num_physical_rows) {
+  auto vector = std::make_shared<DeletionVector>();
+  for (const uint32_t offset : offsets) {
+    ARROW_RETURN_NOT_OK(vector->Append(offset, uint64_t{offset} + 1, num_physical_rows));
+  }
+  return vector;
+}
+
+size_t DeletionVector::FirstRunEndingAfter(uint32_t offset) const {
+  return static_cast<size_t>(
+      std::upper_bound(runs_.begin(), runs_.end(), offset,
+                       [](uint32_t value, const Run& run) { return value < run.end; }) -
+      runs_.begin());
+}
+
+bool DeletionVector::Contains(uint32_t offset) const {
+  const size_t run = FirstRunEndingAfter(offset);
+  return run < runs_.size() && runs_[run].begin <= offset;
+}
+
+uint32_t DeletionVector::Select(uint32_t live_rank) const {
+  // Live rows before a run: its begin less what is deleted before. The last run with no more of
+  // them than the rank lies in front of the row.
+  const auto after = std::upper_bound(
+      runs_.begin(), runs_.end(), live_rank,
+      [](uint32_t rank, const Run& run) { return rank < run.begin - run.num_deleted_before; });
+  if (after == runs_.begin()) return live_rank;
+  const Run& before = *(after - 1);
+  return live_rank + before.num_deleted_before + (before.end - before.begin);
+}
+
+}  // namespace croupier::format

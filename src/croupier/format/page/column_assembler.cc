@@ -1,0 +1,246 @@
+#include "croupier/format/page/column_assembler.h"
+
+#include <cstring>
+#include <utility>
+
+#include <arrow/array/data.h>
+#include <arrow/buffer.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+#include <arrow/util/bit_util.h>
+#include <arrow/util/bitmap_ops.h>
+
+#include "croupier/format/page/leaf_array.h"
+#include "croupier/format/page/leaf_shape.h"
+#include "croupier/format/page/variable_assembler.h"
+
+namespace croupier::format {
+
+namespace {
+
+class NullAssembler : public ColumnAssembler {
+ public:
+  explicit NullAssembler(int64_t num_slots) : num_slots_(num_slots) {}
+  arrow::Status Append(const std::shared_ptr<const arrow::ArrayData>&,
+                       std::span<const RowRun>) override {
+    return arrow::Status::OK();
+  }
+  arrow::Status AppendNulls(std::span<const RowRun>) override { return arrow::Status::OK(); }
+  uint8_t* FillInPlace(uint32_t, uint32_t) override { return nullptr; }
+  void Keep(std::shared_ptr<const void>) override {}
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    return arrow::ArrayData::Make(arrow::null(), num_slots_, {nullptr}, num_slots_);
+  }
+
+ private:
+  const int64_t num_slots_;
+};
+
+// A bitmap over the items of some slots; all set, and without memory, until a bit is cleared.
+class LazyBitmap {
+ public:
+  LazyBitmap(int64_t num_bits, arrow::MemoryPool* pool) : num_bits_(num_bits), pool_(pool) {}
+
+  arrow::Result<uint8_t*> Bits() {
+    if (buffer_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(buffer_, arrow::AllocateBitmap(num_bits_, pool_));
+      std::memset(buffer_->mutable_data(), 0xff, static_cast<size_t>(buffer_->size()));
+    }
+    return buffer_->mutable_data();
+  }
+
+  std::shared_ptr<arrow::Buffer> Release() { return std::move(buffer_); }
+
+ private:
+  int64_t num_bits_;
+  arrow::MemoryPool* pool_;
+  std::shared_ptr<arrow::Buffer> buffer_;
+};
+
+// Copy rows of a fixed width known to the compiler.
+template <size_t kWidth>
+void CopyRows(const uint8_t* source, std::span<const RowRun> runs, uint8_t* destination) {
+  for (const RowRun& run : runs) {
+    if (run.count == 1) {
+      std::memcpy(destination + size_t{run.slot} * kWidth, source + size_t{run.row} * kWidth,
+                  kWidth);
+    } else {
+      std::memcpy(destination + size_t{run.slot} * kWidth, source + size_t{run.row} * kWidth,
+                  size_t{run.count} * kWidth);
+    }
+  }
+}
+
+void CopyRows(const uint8_t* source, std::span<const RowRun> runs, size_t width,
+              uint8_t* destination) {
+  switch (width) {
+    case 1:
+      return CopyRows<1>(source, runs, destination);
+    case 2:
+      return CopyRows<2>(source, runs, destination);
+    case 4:
+      return CopyRows<4>(source, runs, destination);
+    case 8:
+      return CopyRows<8>(source, runs, destination);
+    case 16:
+      return CopyRows<16>(source, runs, destination);
+    default:
+      for (const RowRun& run : runs) {
+        std::memcpy(destination + run.slot * width, source + run.row * width, run.count * width);
+      }
+  }
+}
+
+// Copy `bits_per_row` bits of each row.
+void CopyBits(const uint8_t* source, int64_t source_offset, std::span<const RowRun> runs,
+              int64_t bits_per_row, uint8_t* destination) {
+  for (const RowRun& run : runs) {
+    if (run.count == 1 && bits_per_row == 1) {
+      arrow::bit_util::SetBitTo(destination, run.slot,
+                                arrow::bit_util::GetBit(source, source_offset + run.row));
+    } else {
+      arrow::internal::CopyBitmap(source, source_offset + run.row * bits_per_row,
+                                  run.count * bits_per_row, destination, run.slot * bits_per_row);
+    }
+  }
+}
+
+/// Assembles fixed-width values and fixed-size lists of them.
+class FixedAssembler : public ColumnAssembler {
+ public:
+  FixedAssembler(std::shared_ptr<arrow::DataType> type, LeafShape shape, int64_t num_slots,
+                 arrow::MemoryPool* pool)
+      : type_(std::move(type)), shape_(std::move(shape)), num_slots_(num_slots) {
+    int64_t items = num_slots;
+    validity_.emplace_back(items, pool);
+    for (const int64_t dimension : shape_.dimensions) {
+      items *= dimension;
+      validity_.emplace_back(items, pool);
+    }
+  }
+
+  arrow::Status AllocateValues(arrow::MemoryPool* pool) {
+    // Bits are set one by one, so their bytes need a value.
+    if (shape_.item_bits == 1) {
+      ARROW_ASSIGN_OR_RAISE(values_,
+                            arrow::AllocateEmptyBitmap(num_slots_ * shape_.items_per_row, pool));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(values_, arrow::AllocateBuffer(num_slots_ * row_bytes(), pool));
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status Append(const std::shared_ptr<const arrow::ArrayData>& rows,
+                       std::span<const RowRun> runs) override {
+    if (rows->dictionary != nullptr) return AppendDictionary(*rows, runs);
+    // Down from the rows to their innermost items.
+    const arrow::ArrayData* level = rows.get();
+    int64_t items_per_row = 1;
+    for (size_t depth = 0;; ++depth) {
+      if (level->buffers[0] != nullptr) {
+        ARROW_ASSIGN_OR_RAISE(uint8_t* bits, validity_[depth].Bits());
+        CopyBits(level->buffers[0]->data(), level->offset, runs, items_per_row, bits);
+      }
+      if (depth == shape_.dimensions.size()) break;
+      items_per_row *= shape_.dimensions[depth];
+      level = level->child_data[0].get();
+    }
+    if (shape_.item_bits == 1) {
+      CopyBits(level->buffers[1]->data(), level->offset, runs, items_per_row,
+               values_->mutable_data());
+    } else {
+      CopyRows(level->buffers[1]->data() + level->offset * (shape_.item_bits / 8), runs,
+               static_cast<size_t>(row_bytes()), values_->mutable_data());
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status AppendNulls(std::span<const RowRun> runs) override {
+    ARROW_ASSIGN_OR_RAISE(uint8_t* bits, validity_[0].Bits());
+    for (const RowRun& run : runs) {
+      arrow::bit_util::SetBitsTo(bits, run.slot, run.count, false);
+      if (shape_.item_bits != 1) {
+        std::memset(values_->mutable_data() + run.slot * row_bytes(), 0,
+                    static_cast<size_t>(run.count * row_bytes()));
+      }
+    }
+    return arrow::Status::OK();
+  }
+
+  uint8_t* FillInPlace(uint32_t slot, uint32_t /*count*/) override {
+    return shape_.item_bits == 1 ? nullptr : values_->mutable_data() + slot * row_bytes();
+  }
+
+  void Keep(std::shared_ptr<const void> /*owner*/) override {}  // values are copied at once
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    ValueBlock block;
+    block.num_values = num_slots_;
+    block.data = std::move(values_);
+    for (size_t i = 1; i < validity_.size(); ++i) {
+      block.item_validity.push_back(validity_[i].Release());
+    }
+    Validity validity{validity_[0].Release(), 0};
+    if (validity.bitmap != nullptr) validity.null_count = arrow::kUnknownNullCount;
+    return MakeLeafArray(type_, shape_, std::move(block), std::move(validity));
+  }
+
+ private:
+  int64_t row_bytes() const { return shape_.row_bits() / 8; }
+
+  arrow::Status AppendDictionary(const arrow::ArrayData& rows, std::span<const RowRun> runs) {
+    const int32_t* indices = rows.GetValues<int32_t>(1);
+    const uint8_t* validity = rows.buffers[0] != nullptr ? rows.buffers[0]->data() : nullptr;
+    const uint8_t* items = rows.dictionary->buffers[1]->data();
+    if (validity != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(uint8_t* bits, validity_[0].Bits());
+      CopyBits(validity, rows.offset, runs, 1, bits);
+    }
+    for (const RowRun& run : runs) {
+      for (uint32_t i = 0; i < run.count; ++i) {
+        const int64_t index = indices[run.row + i];
+        const int64_t slot = int64_t{run.slot} + i;
+        if (shape_.item_bits == 1) {
+          arrow::bit_util::SetBitTo(values_->mutable_data(), slot,
+                                    arrow::bit_util::GetBit(items, index));
+        } else {
+          std::memcpy(values_->mutable_data() + slot * row_bytes(), items + index * row_bytes(),
+                      static_cast<size_t>(row_bytes()));
+        }
+      }
+    }
+    return arrow::Status::OK();
+  }
+
+  const std::shared_ptr<arrow::DataType> type_;
+  const LeafShape shape_;
+  const int64_t num_slots_;
+  std::shared_ptr<arrow::Buffer> values_;
+  std::vector<LazyBitmap> validity_;  // of the rows, then of the items of each dimension
+};
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<ColumnAssembler>> ColumnAssembler::Make(
+    std::shared_ptr<arrow::DataType> type, int64_t num_slots, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto shape, LeafShape::Of(*type));
+  switch (shape.kind) {
+    case LeafShape::Kind::kNull:
+      return std::make_unique<NullAssembler>(num_slots);
+    case LeafShape::Kind::kVariable:
+      return std::make_unique<VariableAssembler>(std::move(type), std::move(shape), num_slots,
+                                                 pool);
+    case LeafShape::Kind::kFixed:
+      break;
+  }
+  if (num_slots > 0 && shape.row_bits() > (INT64_MAX / 16) / num_slots) {
+    return arrow::Status::CapacityError("a batch of ", num_slots, " rows of the type ",
+                                        type->ToString());
+  }
+  auto assembler =
+      std::make_unique<FixedAssembler>(std::move(type), std::move(shape), num_slots, pool);
+  ARROW_RETURN_NOT_OK(assembler->AllocateValues(pool));
+  return assembler;
+}
+
+}  // namespace croupier::format

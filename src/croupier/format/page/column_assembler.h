@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <arrow/result.h>
+#include <arrow/status.h>
+#include <arrow/type_fwd.h>
+
+namespace croupier::format {
+
+/// Rows [row, row + count) of a page that go to slots [slot, slot + count) of a column.
+struct RowRun {
+  uint32_t row = 0;
+  uint32_t slot = 0;
+  uint32_t count = 0;
+};
+
+/// Assembles one column of a batch from rows that arrive in any order.
+///
+/// Every slot [0, num_slots) is filled exactly once, by one of the Page calls that take an
+/// assembler (page.h). Fixed-width values are written in place at once. Variable-width values are
+/// only noted (where they are, how they are compressed) and copied, in slot order, by Finish; until
+/// then the bytes they lie in must stay alive: Keep() holds them.
+///
+/// Calls for disjoint slots are not concurrent: one thread at a time.
+class ColumnAssembler {
+ public:
+  virtual ~ColumnAssembler() = default;
+
+  /// Make an assembler; NotImplemented if values of `type` cannot be assembled.
+  static arrow::Result<std::unique_ptr<ColumnAssembler>> Make(std::shared_ptr<arrow::DataType> type,
+                                                              int64_t num_slots,
+                                                              arrow::MemoryPool* pool);
+
+  /// Fill slots from decoded rows: `runs[i].row` counts from the first row of `rows`.
+  ///
+  /// \param rows as ChunkPage::DecodeChunk gives them for the type of this column
+  virtual arrow::Status Append(const std::shared_ptr<const arrow::ArrayData>& rows,
+                               std::span<const RowRun> runs) = 0;
+
+  /// Fill slots with nulls; `row` is ignored.
+  virtual arrow::Status AppendNulls(std::span<const RowRun> runs) = 0;
+
+  /// Give the memory of the values of slots [slot, slot + count), which become valid, to a caller
+  /// that writes them itself, now or later, but before Finish.
+  ///
+  /// \return null unless values are fixed-width whole bytes (fixed-size lists of such included)
+  virtual uint8_t* FillInPlace(uint32_t slot, uint32_t count) = 0;
+
+  /// Keep an owner of bytes that noted values lie in until Finish.
+  virtual void Keep(std::shared_ptr<const void> owner) = 0;
+
+  /// Give the column: ArrayData of num_slots rows. CapacityError if offsets of its type are too
+  /// small for the bytes.
+  virtual arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() = 0;
+};
+
+}  // namespace croupier::format

@@ -1,0 +1,57 @@
+#include "croupier/format/page/leaf_array.h"
+
+#include <utility>
+
+#include <arrow/array/data.h>
+#include <arrow/buffer.h>
+#include <arrow/type.h>
+
+namespace croupier::format {
+
+namespace {
+
+arrow::Status CheckStrings(const LeafShape& shape, const ValueBlock& block,
+                           const Validity& validity) {
+  const uint8_t* bitmap = validity.bitmap != nullptr ? validity.bitmap->data() : nullptr;
+  if (shape.offset_bits == 32) {
+    return CheckUtf8(reinterpret_cast<const int32_t*>(block.offsets->data()), block.data->data(),
+                     block.num_values, bitmap);
+  }
+  return CheckUtf8(reinterpret_cast<const int64_t*>(block.offsets->data()), block.data->data(),
+                   block.num_values, bitmap);
+}
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<arrow::ArrayData>> MakeLeafArray(
+    const std::shared_ptr<arrow::DataType>& type, const LeafShape& shape, ValueBlock block,
+    Validity validity) {
+  if (shape.kind == LeafShape::Kind::kVariable) {
+    if (shape.is_utf8) ARROW_RETURN_NOT_OK(CheckStrings(shape, block, validity));
+    return arrow::ArrayData::Make(
+        type, block.num_values,
+        {std::move(validity.bitmap), std::move(block.offsets), std::move(block.data)},
+        validity.null_count);
+  }
+  // From the innermost item outwards: item_validity[k] belongs to the items of dimension k.
+  std::vector<std::shared_ptr<arrow::DataType>> types = {type};
+  for (size_t i = 0; i < shape.dimensions.size(); ++i) {
+    types.push_back(static_cast<const arrow::FixedSizeListType&>(*types.back()).value_type());
+  }
+  const auto validity_of = [&](size_t depth) {
+    if (depth == 0) return std::move(validity.bitmap);
+    return block.item_validity.empty() ? nullptr : std::move(block.item_validity[depth - 1]);
+  };
+  int64_t length = block.num_values * shape.items_per_row;
+  const size_t depth = shape.dimensions.size();
+  auto array = arrow::ArrayData::Make(types[depth], length, {validity_of(depth), block.data});
+  for (size_t i = depth; i-- > 0;) {
+    length /= shape.dimensions[i];
+    auto list = arrow::ArrayData::Make(types[i], length, {validity_of(i)});
+    list->child_data = {std::move(array)};
+    array = std::move(list);
+  }
+  return array;
+}
+
+}  // namespace croupier::format

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <arrow/result.h>
+#include <arrow/type_fwd.h>
+
+namespace croupier::format {
+
+/// What the values of a leaf column look like in memory and in pages.
+struct LeafShape {
+  enum class Kind : uint8_t { kNull, kFixed, kVariable };
+
+  Kind kind = Kind::kNull;
+  /// kFixed: bits of one item; 1 for booleans, else whole bytes. The item is the value itself, or
+  /// the innermost item of fixed-size lists.
+  int64_t item_bits = 0;
+  /// kFixed: dimensions of fixed-size lists, outermost first; empty for plain values.
+  std::vector<int64_t> dimensions;
+  /// kFixed: items of a row: the product of the dimensions.
+  int64_t items_per_row = 1;
+  /// kVariable: bits of an offset: 32, or 64 for the large types.
+  int64_t offset_bits = 0;
+  /// kVariable: whether values must be UTF-8.
+  bool is_utf8 = false;
+
+  int64_t row_bits() const { return item_bits * items_per_row; }
+
+  /// Find the shape of a type; NotImplemented, naming it, for a type that is no leaf or cannot be
+  /// read.
+  static arrow::Result<LeafShape> Of(const arrow::DataType& type);
+};
+
+/// Check that every value is UTF-8, as Arrow demands of strings.
+///
+/// \param validity bitmap, or null if all are valid; null values are not looked at
+/// \return SerializationError that names the first bad value
+template <typename Offset>
+arrow::Status CheckUtf8(const Offset* offsets, const uint8_t* data, int64_t num_values,
+                        const uint8_t* validity);
+
+}  // namespace croupier::format

@@ -1,0 +1,143 @@
+#include "croupier/format/page/page_test_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include <arrow/array/array_base.h>
+#include <arrow/array/util.h>
+#include <arrow/buffer.h>
+#include <arrow/memory_pool.h>
+#include <arrow/type.h>
+
+#include "croupier/format/page/page.h"
+
+namespace croupier::format {
+
+namespace {
+
+arrow::Status CheckWellFormed(const std::shared_ptr<arrow::ArrayData>& array,
+                              std::string_view what) {
+  const auto status = arrow::MakeArray(array)->ValidateFull();
+  if (status.ok()) return status;
+  return arrow::Status::Invalid(what, " is not well formed: ", status.message());
+}
+
+// Read rows of one page; they count from its first.
+arrow::Status ReadPageRows(std::span<const uint8_t> file, const Page& page,
+                           std::span<const RowRun> runs, ColumnAssembler* assembler) {
+  auto* pool = arrow::default_memory_pool();
+  const auto slice = [file](ByteRange range) {
+    return file.subspan(static_cast<size_t>(range.offset_bytes),
+                        static_cast<size_t>(range.size_bytes));
+  };
+  if (const auto* constant = page.AsConstant()) return constant->Decode(runs, assembler);
+  if (const auto* records = page.AsRecords()) {
+    for (const RowRun& run : runs) {
+      const auto bytes = slice(records->RecordRange(run.row, int64_t{run.row} + run.count));
+      uint8_t* in_place =
+          records->plain_record_bytes() > 0 ? assembler->FillInPlace(run.slot, run.count) : nullptr;
+      if (in_place != nullptr) {
+        if (bytes.size() != static_cast<size_t>(run.count * records->plain_record_bytes())) {
+          return arrow::Status::Invalid("plain records of another size than they say");
+        }
+        std::memcpy(in_place, bytes.data(), bytes.size());
+        continue;
+      }
+      ARROW_RETURN_NOT_OK(records->Decode(run.row, bytes, {&run, 1}, assembler));
+    }
+    return arrow::Status::OK();
+  }
+  const auto* chunks = page.AsChunks();
+  std::map<int64_t, std::shared_ptr<arrow::ArrayData>> decoded;
+  for (RowRun run : runs) {
+    while (run.count > 0) {
+      const int64_t chunk_index = chunks->ChunkOf(run.row);
+      const auto chunk = chunks->chunk(chunk_index);
+      auto& rows = decoded[chunk_index];
+      if (rows == nullptr) {
+        ARROW_ASSIGN_OR_RAISE(rows, chunks->DecodeChunk(chunk_index, slice(chunk.bytes), pool));
+        if (rows->length != chunk.num_rows) {
+          return arrow::Status::Invalid("a chunk of another size than it says");
+        }
+        ARROW_RETURN_NOT_OK(CheckWellFormed(rows, "a chunk"));
+      }
+      const auto count = static_cast<uint32_t>(
+          std::min<int64_t>(run.count, chunk.first_row + chunk.num_rows - run.row));
+      const RowRun part{static_cast<uint32_t>(run.row - chunk.first_row), run.slot, count};
+      ARROW_RETURN_NOT_OK(assembler->Append(rows, {&part, 1}));
+      run = {run.row + count, run.slot + count, run.count - count};
+    }
+  }
+  return arrow::Status::OK();
+}
+
+}  // namespace
+
+arrow::Result<TestFile> TestFile::Parse(std::vector<uint8_t> bytes) {
+  TestFile file;
+  file.bytes = std::move(bytes);
+  const std::span<const uint8_t> all(file.bytes);
+  const auto size = static_cast<int64_t>(all.size());
+  const auto slice = [all](ByteRange range) {
+    return all.subspan(static_cast<size_t>(range.offset_bytes),
+                       static_cast<size_t>(range.size_bytes));
+  };
+  ARROW_ASSIGN_OR_RAISE(file.footer, FileFooter::Parse(all, size));
+  ARROW_ASSIGN_OR_RAISE(
+      const auto directory,
+      ColumnDirectory::Parse(slice(ColumnDirectory::Range(file.footer, size)), file.footer, size));
+  for (const ByteRange range : directory.columns) {
+    ARROW_ASSIGN_OR_RAISE(auto column, ColumnMetadata::Parse(slice(range), file.footer, size));
+    file.columns.push_back(std::move(column));
+  }
+  return file;
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> ReadRows(std::span<const uint8_t> file,
+                                                      const ColumnMetadata& column,
+                                                      const std::shared_ptr<arrow::DataType>& type,
+                                                      std::span<const RowRun> runs,
+                                                      int64_t num_slots) {
+  auto* pool = arrow::default_memory_pool();
+  ARROW_ASSIGN_OR_RAISE(auto assembler, ColumnAssembler::Make(type, num_slots, pool));
+  std::vector<std::shared_ptr<const Page>> pages;  // notes of values may lie in them
+  for (const PageMetadata& metadata : column.pages) {
+    std::vector<RowRun> page_runs;
+    const int64_t page_end = metadata.first_row + metadata.num_rows;
+    for (const RowRun& run : runs) {
+      const int64_t begin = std::max<int64_t>(run.row, metadata.first_row);
+      const int64_t end = std::min<int64_t>(int64_t{run.row} + run.count, page_end);
+      if (begin >= end) continue;
+      page_runs.push_back({static_cast<uint32_t>(begin - metadata.first_row),
+                           static_cast<uint32_t>(run.slot + (begin - run.row)),
+                           static_cast<uint32_t>(end - begin)});
+    }
+    std::vector<std::shared_ptr<arrow::Buffer>> headers;
+    for (const ByteRange range : Page::HeaderRanges(metadata)) {
+      // A buffer of its own, so that a sanitizer sees reads behind it.
+      ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> header,
+                            arrow::AllocateBuffer(range.size_bytes, pool));
+      std::memcpy(header->mutable_data(), file.data() + range.offset_bytes,
+                  static_cast<size_t>(range.size_bytes));
+      headers.push_back(std::move(header));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto page, Page::Open(metadata, type, headers));
+    pages.push_back(page);
+    ARROW_RETURN_NOT_OK(ReadPageRows(file, *page, page_runs, assembler.get()));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto array, assembler->Finish());
+  if (array->length != num_slots) return arrow::Status::Invalid("a column of another size");
+  ARROW_RETURN_NOT_OK(CheckWellFormed(array, "the column"));
+  return arrow::MakeArray(array);
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> ReadColumn(
+    std::span<const uint8_t> file, const ColumnMetadata& column,
+    const std::shared_ptr<arrow::DataType>& type) {
+  const RowRun all{0, 0, static_cast<uint32_t>(column.num_rows())};
+  return ReadRows(file, column, type, {&all, 1}, all.count);
+}
+
+}  // namespace croupier::format
