@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include "croupier/table.h"
+
+namespace croupier {
+
+/// A folder of tables: table `t` is the Lance dataset `t.lance` in it, as LanceDB lays it out.
+///
+/// Any number of threads. Usable in a forked child. Nothing is remembered between calls.
+class Database {
+ public:
+  /// Name a folder by path or file:// URI; it need not exist yet.
+  static arrow::Result<std::unique_ptr<Database>> Open(const std::string& uri);
+
+  const std::string& uri() const { return uri_; }
+
+  /// List the tables by name, sorted; none if the folder does not exist.
+  arrow::Result<std::vector<std::string>> TableNames() const;
+
+  /// Open the newest version of a table; KeyError, naming the tables there are, if it does not
+  /// exist.
+  arrow::Result<std::shared_ptr<const TableSource>> OpenTable(const std::string& name) const;
+
+  /// Where a table is or would be; Invalid for a name that cannot be one.
+  arrow::Result<std::string> TableUri(const std::string& name) const;
+
+ private:
+  explicit Database(std::string uri) : uri_(std::move(uri)) {}
+  std::string uri_;
+};
+
+}  // namespace croupier

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+#include <arrow/type_fwd.h>
+
+#include "croupier/cancel.h"
+
+namespace croupier {
+
+/// Name of the column that holds row ids, wherever columns are named.
+inline constexpr char kRowIdColumn[] = "_rowid";
+
+/// How a read is done; nothing here changes what is read.
+struct ReadOptions {
+  /// Borrowed for the call (for a reader: for its lifetime).
+  const CancelToken* cancel = &CancelToken::Never();
+  /// Where results are allocated; null is Arrow's default pool.
+  arrow::MemoryPool* pool = nullptr;
+};
+
+struct ScanOptions : ReadOptions {
+  /// Columns in the order of the result; `_rowid` may be one of them.
+  std::vector<std::string> columns;
+  /// Rows of every batch but the last.
+  int64_t batch_rows = 8192;
+};
+
+/// The row ids of all live rows, in storage order, by rank. Immutable; any number of threads.
+class RowIdIndex {
+ public:
+  virtual ~RowIdIndex() = default;
+
+  virtual int64_t num_rows() const = 0;
+  /// Replace each rank, in [0, num_rows()), by the row id of that live row.
+  virtual void Lookup(std::span<uint64_t> ranks_to_row_ids) const = 0;
+};
+
+/// Rows with a schema at one version: a local dataset, an in-memory table, a remote table.
+///
+/// A table object never changes: what others commit later is another version. Any number of threads
+/// may read. Usable in a forked child.
+class TableSource {
+ public:
+  virtual ~TableSource() = default;
+
+  /// Every column, those that cannot be read included. Metadata is kept.
+  virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
+  virtual uint64_t version() const = 0;
+  /// Where the table is, as its user would name it.
+  virtual const std::string& location() const = 0;
+
+  /// Count live rows.
+  virtual arrow::Result<int64_t> CountRows() const = 0;
+
+  /// Read all live rows in storage order.
+  ///
+  /// \return KeyError for an unknown column, naming those there are; NotImplemented for a column of
+  /// a
+  ///         type or encoding that cannot be read, naming both
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
+      const ScanOptions& options) const = 0;
+
+  /// Read the rows with these ids, in this order; repeats are allowed.
+  ///
+  /// \param columns of the result, in order; none may repeat; `_rowid` may be one of them
+  /// \return a batch of row_ids.size() rows; errors as for Scan; IndexError for an id that no live
+  /// row
+  ///         has; never a partial batch
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(
+      std::span<const uint64_t> row_ids, const std::vector<std::string>& columns,
+      const ReadOptions& options = {}) const = 0;
+
+  /// Give the row ids of the live rows by rank. This default scans them (8 bytes a row are held); a
+  /// table that can compute them overrides it.
+  virtual arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
+      const ReadOptions& options = {}) const;
+};
+
+/// Open a Lance dataset at its newest version.
+///
+/// \param uri a path or file:// URI of the dataset's root directory
+/// \return IOError if it is no dataset; SerializationError for malformed files; NotImplemented for
+///         feature flags or file versions that cannot be read
+arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::string& uri);
+
+/// Hold a table in memory, at version 1.
+///
+/// Row ids are those of a Lance table of one fragment: 0 … num_rows - 1.
+arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
+    std::string name, std::shared_ptr<arrow::Table> rows);
+
+/// Look up columns by name, `_rowid` (uint64) included; KeyError names the columns there
+/// are.
+arrow::Result<std::shared_ptr<arrow::Schema>> ProjectSchema(
+    const arrow::Schema& schema, const std::vector<std::string>& columns);
+
+}  // namespace croupier

@@ -1,0 +1,60 @@
+#include "croupier/database.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <arrow/status.h>
+
+#include "croupier/storage/object_store.h"
+
+namespace croupier {
+
+namespace {
+
+constexpr std::string_view kTableSuffix = ".lance";
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<Database>> Database::Open(const std::string& uri) {
+  ARROW_RETURN_NOT_OK(storage::OpenObjectStore(uri).status());
+  return std::unique_ptr<Database>(new Database(uri));
+}
+
+arrow::Result<std::vector<std::string>> Database::TableNames() const {
+  ARROW_ASSIGN_OR_RAISE(const auto store, storage::OpenObjectStore(uri_));
+  auto directories = store->ListDirectories("");
+  if (storage::IsNotFound(directories.status())) return std::vector<std::string>();
+  ARROW_RETURN_NOT_OK(directories.status());
+  std::vector<std::string> names;
+  for (auto& name : *directories) {
+    if (name.size() <= kTableSuffix.size() || !name.ends_with(kTableSuffix)) continue;
+    name.resize(name.size() - kTableSuffix.size());
+    names.push_back(std::move(name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+arrow::Result<std::string> Database::TableUri(const std::string& name) const {
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
+      name.find('\0') != std::string::npos) {
+    return arrow::Status::Invalid("not a name of a table: '", name, "'");
+  }
+  return uri_ + (uri_.ends_with('/') ? "" : "/") + name + std::string(kTableSuffix);
+}
+
+arrow::Result<std::shared_ptr<const TableSource>> Database::OpenTable(
+    const std::string& name) const {
+  ARROW_ASSIGN_OR_RAISE(const auto uri, TableUri(name));
+  ARROW_ASSIGN_OR_RAISE(const auto names, TableNames());
+  if (!std::binary_search(names.begin(), names.end(), name)) {
+    std::string known;
+    for (const auto& each : names) known += (known.empty() ? "" : ", ") + each;
+    return arrow::Status::KeyError("Table '", name, "' was not found in ", uri_,
+                                   "; the tables are: ", known.empty() ? "(none)" : known);
+  }
+  return OpenLanceTable(uri);
+}
+
+}  // namespace croupier

@@ -1,0 +1,97 @@
+#include "croupier/table/decoded_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <arrow/array/data.h>
+
+#include "croupier/base/process_local.h"
+#include "croupier/base/process_resources.h"
+
+namespace croupier::table {
+
+namespace {
+
+// A page that none of this many takes has used is no longer in use.
+constexpr int64_t kTakesOfDisuse = 64;
+
+}  // namespace
+
+DecodedPage::DecodedPage(DecodedCache* cache, int64_t num_chunks)
+    : cache_(cache), chunks_(static_cast<size_t>(num_chunks)) {
+  cache_->Register(this);
+}
+
+DecodedPage::~DecodedPage() { cache_->Unregister(this, bytes_); }
+
+std::vector<std::shared_ptr<const arrow::ArrayData>> DecodedPage::Find(
+    const std::vector<int64_t>& chunks) {
+  last_use_.store(cache_->now_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  std::vector<std::shared_ptr<const arrow::ArrayData>> found;
+  found.reserve(chunks.size());
+  const std::lock_guard lock(mutex_);
+  for (const int64_t chunk : chunks) found.push_back(chunks_[static_cast<size_t>(chunk)]);
+  return found;
+}
+
+void DecodedPage::Insert(int64_t chunk, std::shared_ptr<const arrow::ArrayData> decoded,
+                         int64_t bytes) {
+  if (!cache_->Reserve(bytes)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& slot = chunks_[static_cast<size_t>(chunk)];
+    if (slot == nullptr) {
+      slot = std::move(decoded);
+      bytes_ += bytes;
+      return;
+    }
+  }
+  // Another thread decoded the same chunk and was first.
+  cache_->used_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+int64_t DecodedPage::Clear() {
+  const std::lock_guard lock(mutex_);
+  std::fill(chunks_.begin(), chunks_.end(), nullptr);
+  return std::exchange(bytes_, 0);
+}
+
+DecodedCache& DecodedCache::OfProcess() {
+  // Never destroyed: pages of tables that live until exit refer to it.
+  static auto& cache = *new ProcessLocal<DecodedCache>([] {
+    const auto config = Config::FromProcess();
+    // A variable that cannot be parsed is reported by every loader and by croupier.config.
+    return std::make_unique<DecodedCache>(config.ok() ? config->cache_bytes.value : 0);
+  });
+  return cache.Get();
+}
+
+void DecodedCache::Register(DecodedPage* page) {
+  const std::lock_guard lock(mutex_);
+  pages_.insert(page);
+}
+
+void DecodedCache::Unregister(DecodedPage* page, int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  pages_.erase(page);
+  used_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+bool DecodedCache::Reserve(int64_t bytes) {
+  if (used_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= limit_bytes_) return true;
+  const int64_t now = now_.load(std::memory_order_relaxed);
+  int64_t last_sweep = last_sweep_.load(std::memory_order_relaxed);
+  // At most one sweep in as many takes as a page needs to fall out of use.
+  if (now - last_sweep >= kTakesOfDisuse && last_sweep_.compare_exchange_strong(last_sweep, now)) {
+    const std::lock_guard lock(mutex_);
+    for (DecodedPage* page : pages_) {
+      if (now - page->last_use_.load(std::memory_order_relaxed) < kTakesOfDisuse) continue;
+      used_bytes_.fetch_sub(page->Clear(), std::memory_order_relaxed);
+    }
+  }
+  if (used_bytes_.load(std::memory_order_relaxed) <= limit_bytes_) return true;
+  used_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  return false;
+}
+
+}  // namespace croupier::table

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+namespace croupier::table {
+
+class DecodedCache;
+
+/// The decoded chunks of one page that this process remembers.
+///
+/// Any number of threads. Lives below a ProcessLocal, as its cache does.
+class DecodedPage {
+ public:
+  DecodedPage(DecodedCache* cache, int64_t num_chunks);
+  ~DecodedPage();
+
+  /// Get the decoded form of each chunk asked for; null where it is not remembered.
+  std::vector<std::shared_ptr<const arrow::ArrayData>> Find(const std::vector<int64_t>& chunks);
+
+  /// Remember a decoded chunk if the cache has room for it.
+  void Insert(int64_t chunk, std::shared_ptr<const arrow::ArrayData> decoded, int64_t bytes);
+
+ private:
+  friend class DecodedCache;
+  /// Forget every chunk; the bytes that were held.
+  int64_t Clear();
+
+  DecodedCache* const cache_;
+  std::atomic<int64_t> last_use_{0};
+  std::mutex mutex_;  // guards chunks_ and bytes_; taken after the cache's mutex, never before it
+  std::vector<std::shared_ptr<const arrow::ArrayData>> chunks_;
+  int64_t bytes_ = 0;
+};
+
+/// The byte budget of all decoded pages of a process.
+///
+/// Room is made by forgetting pages that no recent take has used. Pages in steady use are never
+/// forgotten for others: a shuffled epoch goes through all pages again and again, and a cache that
+/// drops the oldest would always drop what is needed next.
+class DecodedCache {
+ public:
+  explicit DecodedCache(int64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+
+  /// The cache of this process, with the budget of Config. A forked child starts an empty one.
+  static DecodedCache& OfProcess();
+
+  /// Begin a take: uses of pages from now on are newer than those before.
+  void BeginTake() { now_.fetch_add(1, std::memory_order_relaxed); }
+
+  int64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class DecodedPage;
+  void Register(DecodedPage* page);
+  void Unregister(DecodedPage* page, int64_t bytes);
+  bool Reserve(int64_t bytes);
+
+  const int64_t limit_bytes_;
+  std::atomic<int64_t> used_bytes_{0};
+  std::atomic<int64_t> now_{0};
+  std::atomic<int64_t> last_sweep_{0};
+  std::mutex mutex_;  // guards pages_; never held while decoding or reading
+  std::unordered_set<DecodedPage*> pages_;
+};
+
+}  // namespace croupier::table

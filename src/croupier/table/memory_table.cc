@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <utility>
+
+#include <arrow/array/builder_primitive.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/compute/exec.h>
+#include <arrow/compute/initialize.h>
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+#include <arrow/status.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+
+#include "croupier/table.h"
+
+namespace croupier {
+
+namespace {
+
+// Row ids 0 … num_rows - 1: every rank is its own row id.
+class IdentityRowIds : public RowIdIndex {
+ public:
+  explicit IdentityRowIds(int64_t num_rows) : num_rows_(num_rows) {}
+  int64_t num_rows() const override { return num_rows_; }
+  void Lookup(std::span<uint64_t> /*ranks_to_row_ids*/) const override {}
+
+ private:
+  int64_t num_rows_;
+};
+
+// Rows [begin, begin + count) as row ids.
+arrow::Result<std::shared_ptr<arrow::Array>> ConsecutiveRowIds(int64_t begin, int64_t count,
+                                                               arrow::MemoryPool* pool) {
+  arrow::UInt64Builder builder(pool);
+  ARROW_RETURN_NOT_OK(builder.Reserve(count));
+  for (int64_t i = 0; i < count; ++i) builder.UnsafeAppend(static_cast<uint64_t>(begin + i));
+  return builder.Finish();
+}
+
+arrow::MemoryPool* PoolOf(const ReadOptions& options) {
+  return options.pool != nullptr ? options.pool : arrow::default_memory_pool();
+}
+
+class MemoryScan : public arrow::RecordBatchReader {
+ public:
+  MemoryScan(std::shared_ptr<arrow::Table> rows, std::shared_ptr<arrow::Schema> schema,
+             ScanOptions options)
+      : rows_(std::move(rows)), schema_(std::move(schema)), options_(std::move(options)) {}
+
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+    ARROW_RETURN_NOT_OK(options_.cancel->Check());
+    const int64_t num_rows = std::min(options_.batch_rows, rows_->num_rows() - next_row_);
+    if (num_rows == 0) {
+      *batch = nullptr;
+      return arrow::Status::OK();
+    }
+    // Chunks of a column may end anywhere; a batch of this reader ends where the options say.
+    ARROW_ASSIGN_OR_RAISE(
+        auto rows, rows_->Slice(next_row_, num_rows)->CombineChunksToBatch(PoolOf(options_)));
+    arrow::ArrayVector arrays;
+    for (const auto& field : schema_->fields()) {
+      auto array = rows->GetColumnByName(field->name());
+      if (field->name() == kRowIdColumn && array == nullptr) {
+        ARROW_ASSIGN_OR_RAISE(array, ConsecutiveRowIds(next_row_, num_rows, PoolOf(options_)));
+      }
+      arrays.push_back(std::move(array));
+    }
+    next_row_ += num_rows;
+    *batch = arrow::RecordBatch::Make(schema_, num_rows, std::move(arrays));
+    return arrow::Status::OK();
+  }
+
+ private:
+  const std::shared_ptr<arrow::Table> rows_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  const ScanOptions options_;
+  int64_t next_row_ = 0;
+};
+
+/// A table of Arrow arrays. All members are immutable, so any thread and any forked child may read.
+class MemoryTable : public TableSource {
+ public:
+  MemoryTable(std::string name, std::shared_ptr<arrow::Table> rows)
+      : location_("memory://" + name), rows_(std::move(rows)) {}
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return rows_->schema(); }
+  uint64_t version() const override { return 1; }
+  const std::string& location() const override { return location_; }
+  arrow::Result<int64_t> CountRows() const override { return rows_->num_rows(); }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
+      const ScanOptions& options) const override {
+    if (options.batch_rows <= 0) {
+      return arrow::Status::Invalid("batch_rows must be positive: ", options.batch_rows);
+    }
+    ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*rows_->schema(), options.columns));
+    ARROW_ASSIGN_OR_RAISE(auto columns, SelectStored(options.columns));
+    return std::make_shared<MemoryScan>(std::move(columns), std::move(schema), options);
+  }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(
+      std::span<const uint64_t> row_ids, const std::vector<std::string>& columns,
+      const ReadOptions& options) const override {
+    ARROW_RETURN_NOT_OK(options.cancel->Check());
+    ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*rows_->schema(), columns));
+    arrow::UInt64Builder builder(PoolOf(options));
+    ARROW_RETURN_NOT_OK(builder.AppendValues(row_ids.data(), static_cast<int64_t>(row_ids.size())));
+    ARROW_ASSIGN_OR_RAISE(auto indices, builder.Finish());
+    for (const uint64_t row_id : row_ids) {
+      if (row_id >= static_cast<uint64_t>(rows_->num_rows())) {
+        return arrow::Status::IndexError("no row of ", location_, " has the row id ", row_id, " (",
+                                         rows_->num_rows(), " rows)");
+      }
+    }
+    ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+    // One thread: a pool of Arrow's would be shared with the rest of the process.
+    arrow::compute::ExecContext context(PoolOf(options));
+    context.set_use_threads(false);
+    arrow::ArrayVector arrays;
+    for (const auto& field : schema->fields()) {
+      ARROW_RETURN_NOT_OK(options.cancel->Check());
+      const auto column = rows_->GetColumnByName(field->name());
+      if (column == nullptr) {  // _rowid
+        arrays.push_back(indices);
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(
+          auto taken, arrow::compute::Take(column, indices,
+                                           arrow::compute::TakeOptions::NoBoundsCheck(), &context));
+      const auto chunked = taken.chunked_array();
+      if (chunked->num_chunks() == 1) {
+        arrays.push_back(chunked->chunk(0));
+      } else {
+        ARROW_ASSIGN_OR_RAISE(auto whole, arrow::Table::Make(arrow::schema({field}), {chunked})
+                                              ->CombineChunksToBatch(PoolOf(options)));
+        arrays.push_back(whole->column(0));
+      }
+    }
+    return arrow::RecordBatch::Make(std::move(schema), static_cast<int64_t>(row_ids.size()),
+                                    std::move(arrays));
+  }
+
+  arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
+      const ReadOptions& /*options*/) const override {
+    return std::make_shared<IdentityRowIds>(rows_->num_rows());
+  }
+
+ private:
+  // The columns of the selection that the table stores: all but _rowid.
+  arrow::Result<std::shared_ptr<arrow::Table>> SelectStored(
+      const std::vector<std::string>& columns) const {
+    std::vector<int> indices;
+    for (const auto& name : columns) {
+      if (const int index = rows_->schema()->GetFieldIndex(name); index >= 0)
+        indices.push_back(index);
+    }
+    // A table without columns would forget its number of rows.
+    if (indices.empty() && rows_->num_columns() > 0) indices.push_back(0);
+    return rows_->SelectColumns(indices);
+  }
+
+  const std::string location_;
+  const std::shared_ptr<arrow::Table> rows_;
+};
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
+    std::string name, std::shared_ptr<arrow::Table> rows) {
+  ARROW_RETURN_NOT_OK(rows->Validate());
+  for (const auto& field_name : rows->schema()->field_names()) {
+    if (rows->schema()->GetAllFieldIndices(field_name).size() > 1) {
+      return arrow::Status::Invalid("two columns have the name '", field_name, "'");
+    }
+    if (field_name == kRowIdColumn) {
+      return arrow::Status::Invalid("a column cannot have the name '", kRowIdColumn,
+                                    "': that is the row id of every table");
+    }
+  }
+  return std::make_shared<MemoryTable>(std::move(name), std::move(rows));
+}
+
+}  // namespace croupier

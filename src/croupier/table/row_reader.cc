@@ -1,0 +1,472 @@
+#include "croupier/table/row_reader.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <arrow/array/util.h>
+#include <arrow/buffer.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+#include <arrow/util/byte_size.h>
+
+#include "croupier/storage/range_fetch.h"
+
+namespace croupier::table {
+
+namespace {
+
+using format::RowRun;
+
+// The end of a file that is read at once: footer, tables and, in most files, all column metadata.
+constexpr int64_t kTailBytes = 64 << 10;
+
+using FileByNumber = std::map<size_t, std::shared_ptr<CachedFile>>;
+
+// The end of a file that was read to open it; column metadata may lie in it.
+struct Tail {
+  std::shared_ptr<arrow::Buffer> bytes;
+  int64_t offset_bytes = 0;
+
+  bool Covers(ByteRange range) const {
+    return bytes != nullptr && range.offset_bytes >= offset_bytes &&
+           range.end_bytes() <= offset_bytes + bytes->size();
+  }
+  std::span<const uint8_t> Slice(ByteRange range) const {
+    return {bytes->data() + (range.offset_bytes - offset_bytes),
+            static_cast<size_t>(range.size_bytes)};
+  }
+};
+
+// Rows of one page for one column of the result.
+struct PageRows {
+  size_t column = 0;
+  std::shared_ptr<const CachedColumn> cached_column;  // keeps the page alive
+  std::shared_ptr<CachedFile> file;
+  size_t page_index = 0;
+  std::vector<RowRun> runs;  // rows count from the first of the page
+
+  CachedPage& page() const { return cached_column->page(page_index); }
+};
+
+// Rows of one chunk: a part of the runs of its page, with rows that count from the first of the
+// chunk.
+struct ChunkRows {
+  const PageRows* page_rows = nullptr;
+  int64_t chunk = 0;
+  size_t first_run = 0;
+  size_t num_runs = 0;
+  size_t fetched = 0;                               // number in the fetch, if not decoded yet
+  std::shared_ptr<const arrow::ArrayData> decoded;  // if it was remembered
+};
+
+// Rows of one contiguous range of records.
+struct RecordRows {
+  const PageRows* page_rows = nullptr;
+  size_t run = 0;
+  size_t fetched = 0;
+};
+
+// One call of RowReader::Read: its state from wave to wave. Owned by a shared_ptr, because reads
+// that outlive a cancelled call write into the memory of its assemblers.
+class RowRead : public std::enable_shared_from_this<RowRead> {
+ public:
+  RowRead(const std::vector<ResultColumn>& columns, const std::vector<FragmentRows>& fragments,
+          const storage::ObjectStore* store, FileCache* files, DecodedCache* decoded_cache,
+          storage::IoScheduler* scheduler, const CancelToken& cancel, arrow::MemoryPool* pool)
+      : columns_(columns),
+        fragments_(fragments),
+        store_(store),
+        files_(files),
+        decoded_cache_(decoded_cache),
+        scheduler_(scheduler),
+        cancel_(cancel),
+        pool_(pool) {}
+
+  arrow::Result<arrow::ArrayVector> Run(int64_t num_slots, bool remember_chunks) {
+    for (const auto& column : columns_) {
+      auto assembler = format::ColumnAssembler::Make(column.type, num_slots, pool_);
+      if (!assembler.ok()) return AtColumn(column, assembler.status());
+      assemblers_.push_back(*std::move(assembler));
+    }
+    ARROW_RETURN_NOT_OK(OpenFiles());
+    ARROW_RETURN_NOT_OK(OpenColumns());
+    ARROW_RETURN_NOT_OK(OpenPages());
+    ARROW_RETURN_NOT_OK(PlanData());
+    ARROW_RETURN_NOT_OK(data_.Run(scheduler_, shared_from_this(), cancel_, pool_));
+    ARROW_RETURN_NOT_OK(Decode(remember_chunks));
+    arrow::ArrayVector arrays;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      auto column = assemblers_[i]->Finish();
+      if (!column.ok()) return AtColumn(columns_[i], column.status());
+      arrays.push_back(arrow::MakeArray(*std::move(column)));
+      assemblers_[i].reset();
+    }
+    return arrays;
+  }
+
+ private:
+  static arrow::Status AtColumn(const ResultColumn& column, const arrow::Status& status) {
+    return status.WithMessage("column '", column.name, "': ", status.message());
+  }
+
+  arrow::Status AtPage(const PageRows& rows, const arrow::Status& status) const {
+    if (status.IsCancelled()) return status;
+    return status.WithMessage("column '", columns_[rows.column].name, "', ",
+                              rows.file->object()->location(), ", page ", rows.page_index, ": ",
+                              status.message());
+  }
+
+  arrow::Status Fetch(storage::RangeFetch* fetch) {
+    return fetch->Run(scheduler_, nullptr, cancel_, pool_);
+  }
+
+  // Wave 1: the ends of files that are not open yet.
+  arrow::Status OpenFiles() {
+    std::map<size_t, const FileLocation*> wanted;
+    for (const auto& fragment : fragments_) {
+      for (const auto& location : fragment.locations) {
+        if (location.file != nullptr) wanted.emplace(location.file->file_number, location.file);
+      }
+    }
+    struct Opening {
+      size_t file_number;
+      std::shared_ptr<const storage::Object> object;
+      ByteRange tail;
+      size_t fetched = 0;
+      format::FileFooter footer;
+    };
+    std::vector<Opening> openings;
+    storage::RangeFetch tails;
+    for (const auto& [file_number, location] : wanted) {
+      if (auto file = files_->Find(file_number)) {
+        open_files_.emplace(file_number, std::move(file));
+        continue;
+      }
+      ARROW_RETURN_NOT_OK(cancel_.Check());
+      ARROW_ASSIGN_OR_RAISE(auto object, store_->Open(location->path, location->size_bytes));
+      const int64_t size_bytes = object->size_bytes();
+      const int64_t tail_bytes = std::min(kTailBytes, size_bytes);
+      Opening opening{file_number, std::move(object), {size_bytes - tail_bytes, tail_bytes}, 0, {}};
+      opening.fetched = tails.Add(opening.object, opening.tail);
+      openings.push_back(std::move(opening));
+    }
+    ARROW_RETURN_NOT_OK(Fetch(&tails));
+
+    // Tables of very wide files do not fit in the tail.
+    storage::RangeFetch tables;
+    std::vector<std::optional<size_t>> table_of_opening(openings.size());
+    for (size_t i = 0; i < openings.size(); ++i) {
+      Opening& opening = openings[i];
+      const auto bytes = tails.bytes(opening.fetched);
+      auto footer = format::FileFooter::Parse(bytes, opening.object->size_bytes());
+      if (!footer.ok()) return AtFile(*opening.object, footer.status());
+      opening.footer = *footer;
+      const auto range =
+          format::ColumnDirectory::Range(opening.footer, opening.object->size_bytes());
+      if (range.offset_bytes < opening.tail.offset_bytes) {
+        table_of_opening[i] = tables.Add(opening.object, range);
+      }
+    }
+    ARROW_RETURN_NOT_OK(Fetch(&tables));
+    for (size_t i = 0; i < openings.size(); ++i) {
+      Opening& opening = openings[i];
+      const auto range =
+          format::ColumnDirectory::Range(opening.footer, opening.object->size_bytes());
+      auto bytes = tails.bytes(opening.fetched);
+      Tail tail{arrow::SliceBuffer(tails.owner(opening.fetched),
+                                   bytes.data() - tails.owner(opening.fetched)->data(),
+                                   static_cast<int64_t>(bytes.size())),
+                opening.tail.offset_bytes};
+      const auto table =
+          table_of_opening[i].has_value() ? tables.bytes(*table_of_opening[i]) : tail.Slice(range);
+      auto directory =
+          format::ColumnDirectory::Parse(table, opening.footer, opening.object->size_bytes());
+      if (!directory.ok()) return AtFile(*opening.object, directory.status());
+      auto file =
+          std::make_shared<CachedFile>(opening.object, opening.footer, *std::move(directory));
+      open_files_.emplace(opening.file_number,
+                          files_->Insert(opening.file_number, std::move(file)));
+      tails_.emplace(opening.file_number, std::move(tail));
+    }
+    return arrow::Status::OK();
+  }
+
+  // Wave 2: the metadata of columns that were not asked for before; then the rows of every page.
+  arrow::Status OpenColumns() {
+    struct Opening {
+      size_t file_number;
+      int32_t column_index;
+      size_t column;
+      std::optional<size_t> fetched;
+    };
+    std::vector<Opening> openings;
+    std::set<std::pair<size_t, int32_t>> opening_already;
+    storage::RangeFetch fetch;
+    for (const auto& fragment : fragments_) {
+      for (size_t i = 0; i < columns_.size(); ++i) {
+        const auto& location = fragment.locations[i];
+        if (location.file == nullptr) continue;
+        const auto& file = open_files_.at(location.file->file_number);
+        if (file->Find(location.column_index, *columns_[i].type) != nullptr) continue;
+        if (!opening_already.emplace(location.file->file_number, location.column_index).second) {
+          continue;
+        }
+        const auto& directory = file->directory();
+        if (location.column_index < 0 ||
+            static_cast<size_t>(location.column_index) >= directory.columns.size()) {
+          return AtColumn(
+              columns_[i],
+              AtFile(*file->object(), arrow::Status::SerializationError(
+                                          "no such column in the file: ", location.column_index,
+                                          " of ", directory.columns.size())));
+        }
+        const ByteRange range = directory.columns[static_cast<size_t>(location.column_index)];
+        Opening opening{location.file->file_number, location.column_index, i, std::nullopt};
+        const auto tail = tails_.find(opening.file_number);
+        if (tail == tails_.end() || !tail->second.Covers(range)) {
+          opening.fetched = fetch.Add(file->object(), range);
+        }
+        openings.push_back(opening);
+      }
+    }
+    ARROW_RETURN_NOT_OK(Fetch(&fetch));
+    for (const auto& opening : openings) {
+      const auto& file = open_files_.at(opening.file_number);
+      const ByteRange range = file->directory().columns[static_cast<size_t>(opening.column_index)];
+      const auto bytes = opening.fetched.has_value() ? fetch.bytes(*opening.fetched)
+                                                     : tails_.at(opening.file_number).Slice(range);
+      auto metadata =
+          format::ColumnMetadata::Parse(bytes, file->footer(), file->object()->size_bytes());
+      if (!metadata.ok()) {
+        return AtColumn(columns_[opening.column], AtFile(*file->object(), metadata.status()));
+      }
+      file->Insert(opening.column_index, std::make_shared<const CachedColumn>(
+                                             *std::move(metadata), columns_[opening.column].type));
+    }
+    for (const auto& fragment : fragments_) {
+      for (size_t i = 0; i < columns_.size(); ++i) {
+        ARROW_RETURN_NOT_OK(AssignPages(fragment, i));
+      }
+    }
+    return arrow::Status::OK();
+  }
+
+  // Cut the rows of a fragment at the pages of one column.
+  arrow::Status AssignPages(const FragmentRows& fragment, size_t column) {
+    const auto& location = fragment.locations[column];
+    if (location.file == nullptr) return assemblers_[column]->AppendNulls(fragment.runs);
+    const auto& file = open_files_.at(location.file->file_number);
+    const auto cached = file->Find(location.column_index, *columns_[column].type);
+    if (cached == nullptr) {
+      return AtColumn(
+          columns_[column],
+          AtFile(*file->object(), arrow::Status::SerializationError(
+                                      "column ", location.column_index,
+                                      " of the file belongs to two columns of the table")));
+    }
+    if (cached->num_rows() != fragment.num_physical_rows) {
+      return AtColumn(
+          columns_[column],
+          AtFile(*file->object(), arrow::Status::SerializationError(
+                                      "the column has ", cached->num_rows(), " rows, its fragment ",
+                                      fragment.num_physical_rows)));
+    }
+    PageRows* rows = nullptr;
+    int64_t page_begin = 0;
+    int64_t page_end = 0;
+    for (RowRun run : fragment.runs) {
+      while (run.count > 0) {
+        if (rows == nullptr || run.row >= page_end) {
+          const size_t page_index = cached->PageOf(run.row);
+          rows = &page_rows_.emplace_back(PageRows{column, cached, file, page_index, {}});
+          page_begin = cached->page(page_index).metadata().first_row;
+          page_end = page_begin + cached->page(page_index).metadata().num_rows;
+        }
+        const auto count = static_cast<uint32_t>(std::min<int64_t>(run.count, page_end - run.row));
+        rows->runs.push_back({static_cast<uint32_t>(run.row - page_begin), run.slot, count});
+        run.row += count;
+        run.slot += count;
+        run.count -= count;
+      }
+    }
+    return arrow::Status::OK();
+  }
+
+  // Wave 3: the headers of pages that are not open yet.
+  arrow::Status OpenPages() {
+    struct Opening {
+      const PageRows* rows;
+      std::vector<size_t> fetched;
+    };
+    std::vector<Opening> openings;
+    storage::RangeFetch fetch;
+    for (const auto& rows : page_rows_) {
+      if (rows.page().page() != nullptr) continue;
+      Opening opening{&rows, {}};
+      for (const ByteRange range : format::Page::HeaderRanges(rows.page().metadata())) {
+        opening.fetched.push_back(fetch.Add(rows.file->object(), range));
+      }
+      openings.push_back(std::move(opening));
+    }
+    ARROW_RETURN_NOT_OK(Fetch(&fetch));
+    for (const auto& opening : openings) {
+      std::vector<std::shared_ptr<arrow::Buffer>> headers;
+      for (const size_t fetched : opening.fetched) {
+        const auto bytes = fetch.bytes(fetched);
+        headers.push_back(arrow::SliceBuffer(fetch.owner(fetched),
+                                             bytes.data() - fetch.owner(fetched)->data(),
+                                             static_cast<int64_t>(bytes.size())));
+      }
+      CachedPage& cached = opening.rows->page();
+      auto page =
+          format::Page::Open(cached.metadata(), columns_[opening.rows->column].type, headers);
+      if (!page.ok()) return AtPage(*opening.rows, page.status());
+      cached.SetPage(*std::move(page), decoded_cache_);
+    }
+    return arrow::Status::OK();
+  }
+
+  // Wave 4: plan the data.
+  arrow::Status PlanData() {
+    for (auto& rows : page_rows_) {
+      const format::Page& page = *rows.page().page();
+      if (const auto* chunks = page.AsChunks()) {
+        PlanChunks(*chunks, &rows);
+      } else if (const auto* records = page.AsRecords()) {
+        PlanRecords(*records, rows);
+      }
+    }
+    return arrow::Status::OK();
+  }
+
+  void PlanChunks(const format::ChunkPage& page, PageRows* rows) {
+    const size_t first = chunk_rows_.size();
+    std::vector<RowRun> runs;  // as rows->runs, cut at chunks
+    runs.reserve(rows->runs.size());
+    format::ChunkPage::Chunk chunk;
+    for (RowRun run : rows->runs) {
+      while (run.count > 0) {
+        if (chunk_rows_.size() == first || run.row >= chunk.first_row + chunk.num_rows) {
+          const int64_t chunk_index = page.ChunkOf(run.row);
+          chunk = page.chunk(chunk_index);
+          chunk_rows_.push_back({rows, chunk_index, runs.size(), 0, 0, nullptr});
+        }
+        const auto count = static_cast<uint32_t>(
+            std::min<int64_t>(run.count, chunk.first_row + chunk.num_rows - run.row));
+        runs.push_back({static_cast<uint32_t>(run.row - chunk.first_row), run.slot, count});
+        ++chunk_rows_.back().num_runs;
+        run.row += count;
+        run.slot += count;
+        run.count -= count;
+      }
+    }
+    rows->runs = std::move(runs);
+    std::vector<int64_t> chunks;
+    for (size_t i = first; i < chunk_rows_.size(); ++i) chunks.push_back(chunk_rows_[i].chunk);
+    auto found = rows->page().decoded()->Find(chunks);
+    for (size_t i = first; i < chunk_rows_.size(); ++i) {
+      ChunkRows& chunk_rows = chunk_rows_[i];
+      chunk_rows.decoded = std::move(found[i - first]);
+      if (chunk_rows.decoded == nullptr) {
+        chunk_rows.fetched = data_.Add(rows->file->object(), page.chunk(chunk_rows.chunk).bytes);
+      }
+    }
+  }
+
+  void PlanRecords(const format::RecordPage& page, const PageRows& rows) {
+    const int64_t plain_bytes = page.plain_record_bytes();
+    for (size_t i = 0; i < rows.runs.size(); ++i) {
+      const RowRun& run = rows.runs[i];
+      const ByteRange range = page.RecordRange(run.row, int64_t{run.row} + run.count);
+      if (plain_bytes > 0) {
+        uint8_t* values = assemblers_[rows.column]->FillInPlace(run.slot, run.count);
+        data_.AddInPlace(rows.file->object(), range.offset_bytes,
+                         {values, static_cast<size_t>(range.size_bytes)});
+      } else {
+        record_rows_.push_back({&rows, i, data_.Add(rows.file->object(), range)});
+      }
+    }
+  }
+
+  arrow::Status Decode(bool remember_chunks) {
+    for (auto& chunk_rows : chunk_rows_) {
+      ARROW_RETURN_NOT_OK(cancel_.Check());
+      const auto status = DecodeChunk(&chunk_rows, remember_chunks);
+      if (!status.ok()) return AtPage(*chunk_rows.page_rows, status);
+    }
+    for (const auto& record_rows : record_rows_) {
+      const PageRows& rows = *record_rows.page_rows;
+      const auto* page = rows.page().page()->AsRecords();
+      auto& assembler = *assemblers_[rows.column];
+      assembler.Keep(data_.owner(record_rows.fetched));
+      const auto status =
+          page->Decode(rows.runs[record_rows.run].row, data_.bytes(record_rows.fetched),
+                       std::span(rows.runs).subspan(record_rows.run, 1), &assembler);
+      if (!status.ok()) return AtPage(rows, status);
+    }
+    for (const auto& rows : page_rows_) {
+      const auto* page = rows.page().page()->AsConstant();
+      if (page == nullptr) continue;
+      const auto status = page->Decode(rows.runs, assemblers_[rows.column].get());
+      if (!status.ok()) return AtPage(rows, status);
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status DecodeChunk(ChunkRows* chunk_rows, bool remember_chunks) {
+    const PageRows& rows = *chunk_rows->page_rows;
+    if (chunk_rows->decoded == nullptr) {
+      const auto* page = rows.page().page()->AsChunks();
+      ARROW_ASSIGN_OR_RAISE(
+          std::shared_ptr<const arrow::ArrayData> decoded,
+          page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched), pool_));
+      if (remember_chunks) {
+        rows.page().decoded()->Insert(chunk_rows->chunk, decoded,
+                                      arrow::util::TotalBufferSize(*decoded));
+      }
+      chunk_rows->decoded = std::move(decoded);
+    }
+    return assemblers_[rows.column]->Append(
+        std::move(chunk_rows->decoded),
+        std::span(rows.runs).subspan(chunk_rows->first_run, chunk_rows->num_runs));
+  }
+
+  static arrow::Status AtFile(const storage::Object& object, const arrow::Status& status) {
+    return status.WithMessage(object.location(), ": ", status.message());
+  }
+
+  const std::vector<ResultColumn>& columns_;
+  const std::vector<FragmentRows>& fragments_;
+  const storage::ObjectStore* const store_;
+  FileCache* const files_;
+  DecodedCache* const decoded_cache_;
+  storage::IoScheduler* const scheduler_;
+  const CancelToken& cancel_;
+  arrow::MemoryPool* const pool_;
+
+  std::vector<std::unique_ptr<format::ColumnAssembler>> assemblers_;
+  FileByNumber open_files_;
+  std::map<size_t, Tail> tails_;  // of files that this call opened
+  std::deque<PageRows> page_rows_;
+  std::vector<ChunkRows> chunk_rows_;
+  std::vector<RecordRows> record_rows_;
+  storage::RangeFetch data_;
+};
+
+}  // namespace
+
+arrow::Result<arrow::ArrayVector> RowReader::Read(const std::vector<ResultColumn>& columns,
+                                                  const std::vector<FragmentRows>& fragments,
+                                                  int64_t num_slots, bool remember_chunks,
+                                                  const CancelToken& cancel,
+                                                  arrow::MemoryPool* pool) const {
+  decoded_->BeginTake();
+  auto read = std::make_shared<RowRead>(columns, fragments, store_, files_, decoded_, scheduler_,
+                                        cancel, pool);
+  return read->Run(num_slots, remember_chunks);
+}
+
+}  // namespace croupier::table

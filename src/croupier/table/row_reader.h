@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+#include <arrow/type_fwd.h>
+
+#include "croupier/format/page/column_assembler.h"
+#include "croupier/storage/io_scheduler.h"
+#include "croupier/storage/object_store.h"
+#include "croupier/table/file_cache.h"
+
+namespace croupier::table {
+
+/// A data file of a table, by its number among all data files of the table.
+struct FileLocation {
+  size_t file_number = 0;
+  std::string path;                   ///< below the root of the store
+  std::optional<int64_t> size_bytes;  ///< as the manifest says
+};
+
+/// Where one leaf column of one fragment is.
+struct ColumnLocation {
+  const FileLocation* file = nullptr;  ///< null: in no file, every row is null
+  int32_t column_index = 0;
+};
+
+/// Rows of one fragment and the slots of the result that they go to.
+struct FragmentRows {
+  int64_t num_physical_rows = 0;
+  std::vector<format::RowRun> runs;       ///< by physical row, ascending; rows may repeat
+  std::vector<ColumnLocation> locations;  ///< of each column of the result
+};
+
+/// A column of the result.
+struct ResultColumn {
+  std::string name;
+  std::shared_ptr<arrow::DataType> type;
+};
+
+/// Reads rows of data files: plans byte ranges, fetches them together, decodes.
+///
+/// In four waves, each one fetch for all files and columns together: the ends of files not yet
+/// open, the metadata of columns, the headers of pages, the data. What the first three give is
+/// remembered in the FileCache, decoded chunks in the DecodedCache.
+class RowReader {
+ public:
+  RowReader(const storage::ObjectStore* store, FileCache* files, DecodedCache* decoded,
+            storage::IoScheduler* scheduler)
+      : store_(store), files_(files), decoded_(decoded), scheduler_(scheduler) {}
+
+  /// Read the rows; slot i of every column is filled exactly once by the runs of `fragments`.
+  ///
+  /// \param remember_chunks whether chunks decoded for this call are worth remembering (random
+  /// access)
+  /// \return one array a column, each of num_slots rows. Errors name column, file and page.
+  arrow::Result<arrow::ArrayVector> Read(const std::vector<ResultColumn>& columns,
+                                         const std::vector<FragmentRows>& fragments,
+                                         int64_t num_slots, bool remember_chunks,
+                                         const CancelToken& cancel, arrow::MemoryPool* pool) const;
+
+ private:
+  const storage::ObjectStore* const store_;
+  FileCache* const files_;
+  DecodedCache* const decoded_;
+  storage::IoScheduler* const scheduler_;
+};
+
+}  // namespace croupier::table
