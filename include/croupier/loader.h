@@ -18,7 +18,7 @@ struct LoaderOptions {
   /// Rows of every batch but the last.
   int64_t batch_rows = 100;
   /// Columns of the batches, in order; empty is every column of the base table.
-  std::vector<std::string> columns;
+  std::vector<std::string> columns = {};
   /// Positions [begin, end) of the permutation; end -1 is its number of rows.
   int64_t begin = 0;
   int64_t end = -1;

@@ -1,0 +1,138 @@
+#include "croupier/loader.h"
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+#include <arrow/record_batch.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+#include <arrow/util/byte_size.h>
+
+#include "croupier/base/process_local.h"
+#include "croupier/base/process_resources.h"
+#include "croupier/loader/batch_plan.h"
+#include "croupier/loader/read_ahead.h"
+#include "croupier/permutation.h"
+#include "croupier/table.h"
+
+namespace croupier {
+
+struct Loader::Impl {
+  Impl(std::shared_ptr<const Permutation> permutation, std::vector<std::string> columns,
+       std::shared_ptr<arrow::Schema> schema, loader::BatchPlan plan,
+       loader::ReadAheadOptions options)
+      : permutation(std::move(permutation)),
+        columns(std::move(columns)),
+        schema(std::move(schema)),
+        plan(plan),
+        options(options),
+        read_ahead([this] { return StartReadAhead(); }) {}
+
+  std::unique_ptr<loader::ReadAhead> StartReadAhead() {
+    auto read = [this](loader::PositionRange range, const CancelToken& cancel) {
+      ReadOptions read_options;
+      read_options.cancel = &cancel;
+      return permutation->TakeRange(range.begin, range.end, columns, read_options);
+    };
+    return std::make_unique<loader::ReadAhead>(plan, next_batch.load(), std::move(read), options,
+                                               &read_microseconds);
+  }
+
+  const std::shared_ptr<const Permutation> permutation;
+  const std::vector<std::string> columns;
+  const std::shared_ptr<arrow::Schema> schema;
+  const loader::BatchPlan plan;
+  const loader::ReadAheadOptions options;
+
+  // Atomics, because they outlive a fork, where a mutex might be inherited locked.
+  std::atomic<int64_t> next_batch{0};
+  std::atomic<bool> failed{false};
+  std::atomic<bool> closed{false};
+  std::atomic<int64_t> num_rows{0};
+  std::atomic<int64_t> num_bytes{0};
+  std::atomic<int64_t> read_microseconds{0};
+  std::atomic<int64_t> wait_microseconds{0};
+
+  // Last, so that its threads end before what they read from.
+  ProcessLocal<loader::ReadAhead> read_ahead;
+};
+
+arrow::Result<std::unique_ptr<Loader>> Loader::Make(std::shared_ptr<const Permutation> permutation,
+                                                    LoaderOptions options) {
+  const int64_t num_rows = permutation->num_rows();
+  const int64_t end = options.end < 0 ? num_rows : options.end;
+  if (options.begin > end || end > num_rows) {
+    return arrow::Status::IndexError("positions out of range: [", options.begin, ", ", end, ") of ",
+                                     num_rows);
+  }
+  ARROW_ASSIGN_OR_RAISE(
+      const auto plan,
+      loader::BatchPlan::Make({options.begin, end}, options.batch_rows, options.drop_last));
+  if (options.columns.empty()) options.columns = permutation->base()->schema()->field_names();
+  ARROW_ASSIGN_OR_RAISE(auto schema,
+                        ProjectSchema(*permutation->base()->schema(), options.columns));
+  if (options.num_threads < 0) {
+    return arrow::Status::Invalid("num_threads must not be negative: ", options.num_threads);
+  }
+  if (options.prefetch_bytes < 0) {
+    return arrow::Status::Invalid("prefetch_bytes must not be negative: ", options.prefetch_bytes);
+  }
+  ARROW_ASSIGN_OR_RAISE(const Config config, Config::FromProcess());
+  loader::ReadAheadOptions read_ahead_options;
+  read_ahead_options.num_threads =
+      options.num_threads > 0 ? options.num_threads : config.num_threads;
+  read_ahead_options.budget_bytes =
+      options.prefetch_bytes > 0 ? options.prefetch_bytes : config.prefetch_bytes;
+  return std::unique_ptr<Loader>(
+      new Loader(std::make_unique<Impl>(std::move(permutation), std::move(options.columns),
+                                        std::move(schema), plan, read_ahead_options)));
+}
+
+Loader::Loader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Loader::~Loader() = default;
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> Loader::Next(const CancelToken& cancel) {
+  if (impl_->closed) return arrow::Status::Invalid("the loader is closed");
+  if (impl_->failed) return arrow::Status::Invalid("the loader has failed");
+  if (impl_->next_batch >= impl_->plan.num_batches()) return nullptr;
+  const auto started = std::chrono::steady_clock::now();
+  auto next = impl_->read_ahead.Get().Next(cancel);
+  impl_->wait_microseconds += std::chrono::duration_cast<std::chrono::microseconds>(
+                                  std::chrono::steady_clock::now() - started)
+                                  .count();
+  if (!next.ok()) {
+    if (!next.status().IsCancelled() && !impl_->closed) impl_->failed = true;
+    return next.status();
+  }
+  const auto& batch = *next;
+  if (batch != nullptr) {
+    ++impl_->next_batch;
+    impl_->num_rows += batch->num_rows();
+    ARROW_ASSIGN_OR_RAISE(const int64_t num_bytes, arrow::util::ReferencedBufferSize(*batch));
+    impl_->num_bytes += num_bytes;
+  }
+  return next;
+}
+
+void Loader::Close() {
+  impl_->closed = true;
+  if (auto* read_ahead = impl_->read_ahead.GetIfBuilt()) read_ahead->Stop();
+}
+
+int64_t Loader::num_batches() const { return impl_->plan.num_batches(); }
+
+const std::shared_ptr<arrow::Schema>& Loader::schema() const { return impl_->schema; }
+
+LoaderCounters Loader::counters() const {
+  LoaderCounters counters;
+  counters.num_batches = impl_->next_batch;
+  counters.num_rows = impl_->num_rows;
+  counters.num_bytes = impl_->num_bytes;
+  counters.read_microseconds = impl_->read_microseconds;
+  counters.wait_microseconds = impl_->wait_microseconds;
+  return counters;
+}
+
+}  // namespace croupier

@@ -1,0 +1,183 @@
+#include "croupier/loader/read_ahead.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <arrow/array.h>
+#include <arrow/status.h>
+#include <arrow/util/byte_size.h>
+#include <pthread.h>
+#include <signal.h>
+
+namespace croupier::loader {
+
+namespace {
+
+// Rows of a window: enough that most chunks of a page serve several rows of it, few enough that the
+// row numbers and the narrow columns of a window stay in the processor's cache.
+constexpr int64_t kMaxWindowRows = 32768;
+// Wide rows gain nothing from being read together; small windows keep their memory warm.
+constexpr int64_t kMaxWindowBytes = 16 << 20;
+// How long a wait lasts before the token is asked again.
+constexpr auto kWaitSlice = std::chrono::milliseconds(20);
+
+arrow::Status AtBatch(int64_t batch, PositionRange range, const arrow::Status& status) {
+  return status.WithMessage("batch ", batch, " (positions ", range.begin, " to ", range.end - 1,
+                            "): ", status.message());
+}
+
+}  // namespace
+
+ReadAhead::ReadAhead(BatchPlan plan, int64_t first_batch, ReadPositions read,
+                     ReadAheadOptions options, std::atomic<int64_t>* read_microseconds)
+    : plan_(plan),
+      read_(std::move(read)),
+      options_(options),
+      read_microseconds_(read_microseconds),
+      next_batch_(first_batch) {
+  const int64_t num_batches = plan_.num_batches() - first_batch;
+  const int64_t num_threads = std::min<int64_t>(options_.num_threads, num_batches);
+  // Signals are for the threads of the program: Python's Ctrl-C must interrupt its main thread.
+  sigset_t all_signals;
+  sigset_t previous;
+  sigfillset(&all_signals);
+  pthread_sigmask(SIG_SETMASK, &all_signals, &previous);
+  for (int64_t i = 0; i < num_threads; ++i) {
+    threads_.emplace_back([this] { RunThread(); });
+    pthread_setname_np(threads_.back().native_handle(), "croupier-read");
+  }
+  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+}
+
+ReadAhead::~ReadAhead() {
+  Stop();
+  for (auto& thread : threads_) thread.join();
+}
+
+void ReadAhead::Stop() {
+  stop_.Cancel();
+  const std::lock_guard lock(mutex_);
+  threads_wait_.notify_all();
+  consumer_waits_.notify_all();
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadAhead::Next(const CancelToken& cancel) {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (stop_.cancelled()) return arrow::Status::Invalid("the loader is closed");
+    if (!windows_.empty() && windows_.front()->made) {
+      Window& window = *windows_.front();
+      if (window.num_delivered < window.batches.size()) {
+        auto batch = std::move(window.batches[window.num_delivered++]);
+        if (window.num_delivered == window.batches.size() && window.error.ok()) {
+          bytes_in_windows_ -= window.bytes;
+          windows_.pop_front();
+          threads_wait_.notify_all();
+        }
+        return batch;
+      }
+      return window.error;
+    }
+    if (windows_.empty() && next_batch_ >= plan_.num_batches()) return nullptr;
+    lock.unlock();
+    ARROW_RETURN_NOT_OK(cancel.Check());
+    lock.lock();
+    if (windows_.empty() || !windows_.front()->made) consumer_waits_.wait_for(lock, kWaitSlice);
+  }
+}
+
+int64_t ReadAhead::BatchesOfNextWindow() const {
+  int64_t num_batches =
+      std::min(next_window_batches_, std::max<int64_t>(1, kMaxWindowRows / plan_.batch_rows()));
+  if (bytes_per_row_ > 0) {
+    // Every thread makes one window while another one waits for the consumer.
+    const int64_t share = options_.budget_bytes / (2 * std::max(1, options_.num_threads));
+    const double rows = static_cast<double>(std::min(kMaxWindowBytes, share)) / bytes_per_row_;
+    num_batches =
+        std::min(num_batches, static_cast<int64_t>(rows / static_cast<double>(plan_.batch_rows())));
+  }
+  return std::clamp<int64_t>(num_batches, 1, plan_.num_batches() - next_batch_);
+}
+
+bool ReadAhead::MayStartWindow() const {
+  if (next_batch_ >= plan_.num_batches()) return false;
+  if (windows_.empty()) return true;
+  const auto rows = plan_.Batches(next_batch_, BatchesOfNextWindow()).num_rows();
+  // Before the first window is made its rows weigh nothing yet: one window a thread, no more.
+  if (bytes_per_row_ == 0) return windows_.size() < threads_.size();
+  return static_cast<double>(bytes_in_windows_) + bytes_per_row_ * static_cast<double>(rows) <=
+         static_cast<double>(options_.budget_bytes);
+}
+
+void ReadAhead::RunThread() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    threads_wait_.wait(lock, [this] {
+      return stop_.cancelled() || next_batch_ >= plan_.num_batches() || MayStartWindow();
+    });
+    if (stop_.cancelled() || next_batch_ >= plan_.num_batches()) return;
+
+    auto owned = std::make_unique<Window>();
+    Window* window = owned.get();
+    window->first_batch = next_batch_;
+    window->num_batches = BatchesOfNextWindow();
+    const auto range = plan_.Batches(window->first_batch, window->num_batches);
+    window->bytes = static_cast<int64_t>(bytes_per_row_ * static_cast<double>(range.num_rows()));
+    next_batch_ += window->num_batches;
+    next_window_batches_ = std::min<int64_t>(2 * next_window_batches_, kMaxWindowRows);
+    bytes_in_windows_ += window->bytes;
+    windows_.push_back(std::move(owned));
+    lock.unlock();
+
+    MakeWindow(window);
+
+    int64_t bytes = 0;
+    for (const auto& batch : window->batches) {
+      const auto referenced = arrow::util::ReferencedBufferSize(*batch);
+      bytes += referenced.ok() ? *referenced : 0;
+    }
+    lock.lock();
+    bytes_in_windows_ += bytes - window->bytes;
+    window->bytes = bytes;
+    bytes_per_row_ =
+        std::max<double>(1.0, static_cast<double>(bytes) /
+                                  static_cast<double>(std::max<int64_t>(1, range.num_rows())));
+    window->made = true;
+    // What lies behind an error is never delivered.
+    if (!window->error.ok()) next_batch_ = plan_.num_batches();
+    consumer_waits_.notify_one();
+    threads_wait_.notify_all();
+  }
+}
+
+void ReadAhead::MakeWindow(Window* window) {
+  const auto started = std::chrono::steady_clock::now();
+  const auto range = plan_.Batches(window->first_batch, window->num_batches);
+  auto rows = read_(range, stop_);
+  if (rows.ok()) {
+    for (int64_t i = 0; i < window->num_batches; ++i) {
+      const auto part = plan_.Batches(window->first_batch + i, 1);
+      window->batches.push_back((*rows)->Slice(part.begin - range.begin, part.num_rows()));
+    }
+  } else if (window->num_batches == 1 || rows.status().IsCancelled()) {
+    window->error = AtBatch(window->first_batch, range, rows.status());
+  } else {
+    // One bad row must not take the good batches before it along: read them one by one.
+    for (int64_t i = 0; i < window->num_batches && window->error.ok(); ++i) {
+      const auto part = plan_.Batches(window->first_batch + i, 1);
+      auto batch = read_(part, stop_);
+      if (batch.ok()) {
+        window->batches.push_back(*std::move(batch));
+      } else {
+        window->error = AtBatch(window->first_batch + i, part, batch.status());
+      }
+    }
+  }
+  read_microseconds_->fetch_add(std::chrono::duration_cast<std::chrono::microseconds>(
+                                    std::chrono::steady_clock::now() - started)
+                                    .count(),
+                                std::memory_order_relaxed);
+}
+
+}  // namespace croupier::loader

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <arrow/record_batch.h>
+#include <arrow/result.h>
+
+#include "croupier/cancel.h"
+#include "croupier/loader/batch_plan.h"
+
+namespace croupier::loader {
+
+/// Reads the rows at some positions, in order.
+using ReadPositions = std::function<arrow::Result<std::shared_ptr<arrow::RecordBatch>>(
+    PositionRange, const CancelToken&)>;
+
+struct ReadAheadOptions {
+  int num_threads = 1;
+  /// Bytes of windows that are being made or wait for the consumer. The window that the consumer
+  /// needs next is made in any case.
+  int64_t budget_bytes = 0;
+};
+
+/// The threads of one loader in one process: they read windows of batches ahead of the consumer.
+///
+/// A window is a run of consecutive batches that one thread reads by one call, so that rows which
+/// lie close together in storage are read and decoded together. Windows begin with one batch, for a
+/// short time to the first, and double up to a share of the budget.
+///
+/// One consumer at a time. Not for use after a fork: belongs into a ProcessLocal.
+class ReadAhead {
+ public:
+  /// Start threads at batch `first_batch` of the plan.
+  ReadAhead(BatchPlan plan, int64_t first_batch, ReadPositions read, ReadAheadOptions options,
+            std::atomic<int64_t>* read_microseconds);
+  /// Stops and joins the threads.
+  ~ReadAhead();
+
+  /// Wait for the next batch of the plan, in order; null after the last.
+  ///
+  /// \return Cancelled if `cancel` says so: the batch is then still to come. Any other error ends
+  /// the
+  ///         stream; its message names the batch and its positions.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(const CancelToken& cancel);
+
+  /// Tell the threads to stop; does not wait for them. Any thread.
+  void Stop();
+
+ private:
+  // A run of batches in the making, or made and not yet delivered in full.
+  struct Window {
+    int64_t first_batch = 0;
+    int64_t num_batches = 0;
+    int64_t bytes = 0;  // estimated until made
+    bool made = false;
+    std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+    size_t num_delivered = 0;
+    arrow::Status error;  // after the batches that could be read
+  };
+
+  void RunThread();
+  bool MayStartWindow() const;
+  int64_t BatchesOfNextWindow() const;
+  void MakeWindow(Window* window);
+
+  const BatchPlan plan_;
+  const ReadPositions read_;
+  const ReadAheadOptions options_;
+  std::atomic<int64_t>* const read_microseconds_;
+  CancelFlag stop_;
+
+  // Guards everything below; held only to look and to move pointers, never while reading. The
+  // object lives in a ProcessLocal, so a child never meets a mutex that a thread of its parent
+  // held.
+  std::mutex mutex_;
+  std::condition_variable consumer_waits_;
+  std::condition_variable threads_wait_;
+  std::deque<std::unique_ptr<Window>> windows_;  // in plan order
+  int64_t next_batch_;                           // the first that is in no window yet
+  int64_t bytes_in_windows_ = 0;
+  int64_t next_window_batches_ = 1;
+  double bytes_per_row_ = 0;  // of the windows made so far; 0 before the first
+
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace croupier::loader
