@@ -93,7 +93,7 @@ arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::stri
 ///
 /// Row ids are those of a Lance table of one fragment: 0 … num_rows - 1.
 arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
-    std::string name, std::shared_ptr<arrow::Table> rows);
+    const std::string& name, std::shared_ptr<arrow::Table> rows);
 
 /// Look up columns by name, `_rowid` (uint64) included; KeyError names the columns there
 /// are.

@@ -92,7 +92,7 @@ int64_t ReadAhead::BatchesOfNextWindow() const {
       std::min(next_window_batches_, std::max<int64_t>(1, kMaxWindowRows / plan_.batch_rows()));
   if (bytes_per_row_ > 0) {
     // Every thread makes one window while another one waits for the consumer.
-    const int64_t share = options_.budget_bytes / (2 * std::max(1, options_.num_threads));
+    const int64_t share = options_.budget_bytes / (int64_t{2} * std::max(1, options_.num_threads));
     const double rows = static_cast<double>(std::min(kMaxWindowBytes, share)) / bytes_per_row_;
     num_batches =
         std::min(num_batches, static_cast<int64_t>(rows / static_cast<double>(plan_.batch_rows())));

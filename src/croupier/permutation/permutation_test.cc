@@ -45,7 +45,7 @@ class MinimalTable : public TableSource {
                                                           const std::vector<std::string>& columns,
                                                           const ReadOptions&) const override {
     arrow::UInt64Builder builder;
-    ARROW_RETURN_NOT_OK(builder.AppendValues(row_ids.data(), std::ssize(row_ids)));
+    ARROW_RETURN_NOT_OK(builder.AppendValues(row_ids.begin(), row_ids.end()));
     ARROW_ASSIGN_OR_RAISE(auto ids, builder.Finish());
     ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*schema_, columns));
     return arrow::RecordBatch::Make(schema, std::ssize(row_ids),

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <numeric>
+#include <sstream>
 
 #include <arrow/status.h>
 
@@ -32,7 +33,9 @@ arrow::Result<std::vector<int64_t>> ResolveRatios(const std::vector<double>& rat
   }
   for (size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] == 0) {
-      return arrow::Status::Invalid("One of the splits has ", ratios[i] * 100, "% of ", num_rows,
+      std::ostringstream percent;  // "1", where Arrow's messages would have "1.000000"
+      percent << ratios[i] * 100;
+      return arrow::Status::Invalid("One of the splits has ", percent.str(), "% of ", num_rows,
                                     " rows which rounds to 0 rows");
     }
   }

@@ -140,13 +140,13 @@ IoScheduler& IoScheduler::Default() {
   return scheduler;
 }
 
-arrow::Status IoScheduler::Read(std::vector<ReadRequest> requests,
+arrow::Status IoScheduler::Read(const std::vector<ReadRequest>& requests,
                                 std::shared_ptr<const void> keep_alive, const CancelToken& cancel) {
   Pool& pool = pool_.Get();
   auto call = std::make_shared<Call>();
   int64_t num_bytes = 0;
   int64_t num_waited = 0;
-  for (auto& request : requests) {
+  for (const auto& request : requests) {
     ARROW_RETURN_NOT_OK(cancel.Check());
     num_bytes += static_cast<int64_t>(request.destination.size());
     const auto at_hand =

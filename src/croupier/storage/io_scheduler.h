@@ -54,7 +54,8 @@ class IoScheduler {
   /// \return IOError of the first request that failed (then what the destinations hold is
   /// undefined);
   ///         Cancelled within 0.1 s of the token saying so
-  arrow::Status Read(std::vector<ReadRequest> requests, std::shared_ptr<const void> keep_alive,
+  arrow::Status Read(const std::vector<ReadRequest>& requests,
+                     std::shared_ptr<const void> keep_alive,
                      const CancelToken& cancel = CancelToken::Never());
 
   IoCounters counters() const;

@@ -57,7 +57,7 @@ bool ReadScattered(IoScheduler* scheduler, const std::shared_ptr<const Object>& 
     requests.push_back(
         {object, i * 1000, std::span(*memory).subspan(static_cast<size_t>(i) * 10, 10)});
   }
-  if (!scheduler->Read(std::move(requests), memory).ok()) return false;
+  if (!scheduler->Read(requests, memory).ok()) return false;
   for (int i = 0; i < count; ++i) {
     if (!Holds(std::span(*memory).subspan(static_cast<size_t>(i) * 10, 10), i * 1000)) return false;
   }
@@ -102,7 +102,7 @@ TEST(IoSchedulerTest, ACancelledCallDoesNotWaitForTheStorage) {
     while (object->num_inside < 2) std::this_thread::yield();
     cancel.Cancel();
   });
-  EXPECT_TRUE(scheduler.Read(std::move(requests), memory, cancel).IsCancelled());
+  EXPECT_TRUE(scheduler.Read(requests, memory, cancel).IsCancelled());
   memory.reset();  // the reads in flight keep their own reference
   object->hold = false;
 }

@@ -61,7 +61,7 @@ arrow::Status RangeFetch::Run(IoScheduler* scheduler, std::shared_ptr<const void
   // A read that is still under way after a failure writes into these buffers.
   using Kept = std::pair<std::shared_ptr<const void>, std::vector<std::shared_ptr<arrow::Buffer>>>;
   auto kept = std::make_shared<const Kept>(std::move(keep_alive), buffers_);
-  return scheduler->Read(std::move(requests_), std::move(kept), cancel);
+  return scheduler->Read(requests_, std::move(kept), cancel);
 }
 
 std::span<const uint8_t> RangeFetch::bytes(size_t index) const {

@@ -7,7 +7,6 @@
 
 #include <arrow/array/array_base.h>
 #include <arrow/array/array_primitive.h>
-#include <arrow/array/builder_primitive.h>
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
@@ -16,6 +15,7 @@
 #include "croupier/format/manifest/manifest_name.h"
 #include "croupier/format/page/leaf_shape.h"
 #include "croupier/storage/range_fetch.h"
+#include "croupier/table/row_id_array.h"
 #include "croupier/table/row_sort.h"
 
 namespace croupier::table {
@@ -500,9 +500,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Take(
   }
   std::shared_ptr<arrow::Array> row_id_array;
   if (projection.columns.size() < projection.fields.size()) {
-    arrow::UInt64Builder builder(PoolOf(options));
-    ARROW_RETURN_NOT_OK(builder.AppendValues(row_ids.data(), static_cast<int64_t>(row_ids.size())));
-    ARROW_ASSIGN_OR_RAISE(row_id_array, builder.Finish());
+    ARROW_ASSIGN_OR_RAISE(row_id_array, MakeRowIdArray(row_ids, PoolOf(options)));
   }
   return Assemble(projection, rows, std::move(row_id_array), static_cast<int64_t>(row_ids.size()),
                   /*remember_chunks=*/true, options);

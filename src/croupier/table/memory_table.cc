@@ -12,6 +12,7 @@
 #include <arrow/type.h>
 
 #include "croupier/table.h"
+#include "croupier/table/row_id_array.h"
 
 namespace croupier {
 
@@ -82,7 +83,7 @@ class MemoryScan : public arrow::RecordBatchReader {
 /// A table of Arrow arrays. All members are immutable, so any thread and any forked child may read.
 class MemoryTable : public TableSource {
  public:
-  MemoryTable(std::string name, std::shared_ptr<arrow::Table> rows)
+  MemoryTable(const std::string& name, std::shared_ptr<arrow::Table> rows)
       : location_("memory://" + name), rows_(std::move(rows)) {}
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return rows_->schema(); }
@@ -105,9 +106,7 @@ class MemoryTable : public TableSource {
       const ReadOptions& options) const override {
     ARROW_RETURN_NOT_OK(options.cancel->Check());
     ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*rows_->schema(), columns));
-    arrow::UInt64Builder builder(PoolOf(options));
-    ARROW_RETURN_NOT_OK(builder.AppendValues(row_ids.data(), static_cast<int64_t>(row_ids.size())));
-    ARROW_ASSIGN_OR_RAISE(auto indices, builder.Finish());
+    ARROW_ASSIGN_OR_RAISE(const auto indices, table::MakeRowIdArray(row_ids, PoolOf(options)));
     for (const uint64_t row_id : row_ids) {
       if (row_id >= static_cast<uint64_t>(rows_->num_rows())) {
         return arrow::Status::IndexError("no row of ", location_, " has the row id ", row_id, " (",
@@ -129,7 +128,7 @@ class MemoryTable : public TableSource {
       ARROW_ASSIGN_OR_RAISE(
           auto taken, arrow::compute::Take(column, indices,
                                            arrow::compute::TakeOptions::NoBoundsCheck(), &context));
-      const auto chunked = taken.chunked_array();
+      const auto& chunked = taken.chunked_array();
       if (chunked->num_chunks() == 1) {
         arrays.push_back(chunked->chunk(0));
       } else {
@@ -168,7 +167,7 @@ class MemoryTable : public TableSource {
 }  // namespace
 
 arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
-    std::string name, std::shared_ptr<arrow::Table> rows) {
+    const std::string& name, std::shared_ptr<arrow::Table> rows) {
   ARROW_RETURN_NOT_OK(rows->Validate());
   for (const auto& field_name : rows->schema()->field_names()) {
     if (rows->schema()->GetAllFieldIndices(field_name).size() > 1) {
@@ -179,7 +178,7 @@ arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
                                     "': that is the row id of every table");
     }
   }
-  return std::make_shared<MemoryTable>(std::move(name), std::move(rows));
+  return std::make_shared<MemoryTable>(name, std::move(rows));
 }
 
 }  // namespace croupier

@@ -430,7 +430,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       chunk_rows->decoded = std::move(decoded);
     }
     return assemblers_[rows.column]->Append(
-        std::move(chunk_rows->decoded),
+        chunk_rows->decoded,
         std::span(rows.runs).subspan(chunk_rows->first_run, chunk_rows->num_runs));
   }
 

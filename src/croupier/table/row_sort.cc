@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 namespace croupier::table {
@@ -17,8 +18,9 @@ constexpr size_t kMinRadixRows = 256;
 
 void SortByRow(std::vector<RowSlot>* rows) {
   if (rows->size() < kMinRadixRows) {
-    std::stable_sort(rows->begin(), rows->end(),
-                     [](const RowSlot& a, const RowSlot& b) { return a.row < b.row; });
+    std::sort(rows->begin(), rows->end(), [](const RowSlot& a, const RowSlot& b) {
+      return std::tie(a.row, a.slot) < std::tie(b.row, b.slot);
+    });
     return;
   }
   // Bits that differ between any two rows: the others need no pass.

@@ -12,7 +12,9 @@ struct RowSlot {
   uint32_t slot = 0;
 };
 
-/// Sort by row, stably: in place, least significant digit first, over the digits that differ.
+/// Sort by row, and equal rows by slot: least significant digit first, over the digits that differ.
+///
+/// \param rows in ascending order of their slots
 ///
 /// Cost: a few nanoseconds a row; sorting is done for every window of a shuffled epoch.
 void SortByRow(std::vector<RowSlot>* rows);
