@@ -9,8 +9,8 @@ namespace croupier::format {
 
 arrow::Result<ValueBlock> DecodeByteStreamSplit(int64_t value_bits, Bytes bytes, int64_t num_values,
                                                 arrow::MemoryPool* pool) {
-  if ((value_bits != 32 && value_bits != 64) ||
-      std::ssize(bytes) != num_values * (value_bits / 8)) {
+  if ((value_bits != 32 && value_bits != 64) || std::ssize(bytes) % (value_bits / 8) != 0 ||
+      std::ssize(bytes) / (value_bits / 8) != num_values) {
     return arrow::Status::SerializationError("byte stream split: ", num_values, " values of ",
                                              value_bits, " bits in ", bytes.size(), " bytes");
   }

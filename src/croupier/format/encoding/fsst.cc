@@ -1,5 +1,6 @@
 #include "croupier/format/encoding/fsst.h"
 
+#include <bit>
 #include <cstring>
 
 #include <arrow/status.h>
@@ -11,6 +12,18 @@ namespace croupier::format {
 namespace {
 
 constexpr uint32_t kMagic = 0x46535354;
+
+// Codes that are looked at together: most groups have no escape.
+constexpr int kGroup = 4;
+
+// Count the codes of a group in front of its first escape.
+int CountBeforeEscape(const uint8_t* codes) {
+  // The lowest byte of 255 is the lowest byte of 0 of the inverse, of which subtraction borrows
+  // first.
+  const uint32_t inverse = ~LoadLittleEndian<uint32_t>(codes);
+  const uint32_t escapes = (inverse - 0x01010101U) & ~inverse & 0x80808080U;
+  return escapes == 0 ? kGroup : std::countr_zero(escapes) / 8;
+}
 
 }  // namespace
 
@@ -40,21 +53,41 @@ arrow::Result<FsstSymbolTable> FsstSymbolTable::Parse(std::string_view bytes) {
 
 arrow::Result<int64_t> FsstSymbolTable::DecodedSize(Bytes codes) const {
   if (!is_on_) return std::ssize(codes);
+  const uint8_t* code = codes.data();
+  const uint8_t* const end = code + codes.size();
   int64_t size = 0;
-  for (size_t i = 0; i < codes.size(); ++i) {
-    if (codes[i] == kEscape) {
-      if (++i == codes.size()) {
-        return arrow::Status::SerializationError("fsst: a value ends in an escape");
-      }
-      ++size;
-    } else {
-      const uint8_t length = lengths_[codes[i]];
-      if (length == 0) {
-        return arrow::Status::SerializationError("fsst: no symbol has the code ", int{codes[i]});
-      }
-      size += length;
+  bool has_unknown = false;
+  const auto add = [&](uint8_t symbol) {
+    size += lengths_[symbol];
+    has_unknown |= lengths_[symbol] == 0;
+  };
+  while (end - code >= kGroup) {
+    const int num_symbols = CountBeforeEscape(code);
+    if (num_symbols == kGroup) {
+      for (int i = 0; i < kGroup; ++i) add(code[i]);
+      code += kGroup;
+      continue;
     }
+    for (int i = 0; i < num_symbols; ++i) add(code[i]);
+    if (end - code < num_symbols + 2) {
+      code += num_symbols;
+      break;
+    }
+    ++size;
+    code += num_symbols + 2;
   }
+  while (code < end) {
+    if (*code != kEscape) {
+      add(*code++);
+      continue;
+    }
+    if (end - code < 2) {
+      return arrow::Status::SerializationError("fsst: a value ends in an escape");
+    }
+    ++size;
+    code += 2;
+  }
+  if (has_unknown) return arrow::Status::SerializationError("fsst: a code has no symbol");
   return size;
 }
 
@@ -65,14 +98,31 @@ uint8_t* FsstSymbolTable::Decode(Bytes codes, uint8_t* destination) const {
   }
   const uint8_t* code = codes.data();
   const uint8_t* const end = code + codes.size();
+  const auto put = [&](uint8_t symbol) {
+    std::memcpy(destination, &symbols_[symbol], 8);
+    destination += lengths_[symbol];
+  };
+  while (end - code >= kGroup) {
+    const int num_symbols = CountBeforeEscape(code);
+    if (num_symbols == kGroup) {
+      for (int i = 0; i < kGroup; ++i) put(code[i]);
+      code += kGroup;
+      continue;
+    }
+    for (int i = 0; i < num_symbols; ++i) put(code[i]);
+    if (end - code < num_symbols + 2) {
+      code += num_symbols;
+      break;
+    }
+    *destination++ = code[num_symbols + 1];
+    code += num_symbols + 2;
+  }
   while (code < end) {
-    if (*code == kEscape) {
+    if (*code != kEscape) {
+      put(*code++);
+    } else {
       *destination++ = code[1];
       code += 2;
-    } else {
-      std::memcpy(destination, &symbols_[*code], 8);
-      destination += lengths_[*code];
-      ++code;
     }
   }
   return destination;

@@ -112,16 +112,44 @@ arrow::Result<ZstdFrame> ParseZstdFrame(Bytes bytes) {
   return frame;
 }
 
-arrow::util::Codec& CodecOf(CompressionScheme scheme) {
-  // Stateless for decompression; never destroyed, so that exit finds them whole.
-  static auto* const lz4 =
-      arrow::util::Codec::Create(arrow::Compression::LZ4).ValueOrDie().release();
-  static auto* const zstd =
-      arrow::util::Codec::Create(arrow::Compression::ZSTD).ValueOrDie().release();
-  return scheme == CompressionScheme::kLz4 ? *lz4 : *zstd;
+arrow::Status WrongSize(int64_t size, int64_t stated_size) {
+  return arrow::Status::SerializationError("decompressed ", size, " bytes, the value says ",
+                                           stated_size);
 }
 
 }  // namespace
+
+DecompressionState::DecompressionState() = default;
+DecompressionState::~DecompressionState() = default;
+
+arrow::Status DecompressionState::DecompressZstd(Bytes frame, uint8_t* destination,
+                                                 int64_t size_bytes) {
+  if (zstd_ == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(auto codec, arrow::util::Codec::Create(arrow::Compression::ZSTD));
+    ARROW_ASSIGN_OR_RAISE(zstd_, codec->MakeDecompressor());
+  }
+  ARROW_RETURN_NOT_OK(zstd_->Reset());
+  // A frame that is there as a whole, with room for all of its stated content, is decoded in one
+  // go; any other would make the decoder allocate the window that the frame asks for.
+  const auto result = zstd_->Decompress(std::ssize(frame), frame.data(), size_bytes, destination);
+  if (!result.ok()) return arrow::Status::SerializationError(result.status().message());
+  if (result->bytes_written != size_bytes || result->bytes_read != std::ssize(frame) ||
+      !zstd_->IsFinished()) {
+    return WrongSize(result->bytes_written, size_bytes);
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status DecompressionState::DecompressOnce(CompressionScheme scheme, Bytes content,
+                                                 uint8_t* destination, int64_t size_bytes) {
+  ARROW_ASSIGN_OR_RAISE(
+      const auto codec,
+      arrow::util::Codec::Create(scheme == CompressionScheme::kLz4 ? arrow::Compression::LZ4
+                                                                   : arrow::Compression::ZSTD));
+  const auto size = codec->Decompress(std::ssize(content), content.data(), size_bytes, destination);
+  if (!size.ok()) return arrow::Status::SerializationError(size.status().message());
+  return *size == size_bytes ? arrow::Status::OK() : WrongSize(*size, size_bytes);
+}
 
 arrow::Result<CompressedBytes> CompressedBytes::Parse(CompressionScheme scheme, Bytes bytes) {
   CompressedBytes parsed;
@@ -151,6 +179,7 @@ arrow::Result<CompressedBytes> CompressedBytes::Parse(CompressionScheme scheme, 
   parsed.zstd_blocks_ = frame.blocks;
   parsed.needs_codec_ = frame.needs_codec;
   std::optional<uint64_t> raw_size = frame.content_size;
+  parsed.frame_states_size_ = raw_size.has_value();
   if (!is_bare) {
     const auto stated = LoadLittleEndian<uint64_t>(bytes.data());
     if (raw_size.has_value() && *raw_size != stated) {
@@ -174,17 +203,14 @@ arrow::Result<CompressedBytes> CompressedBytes::Parse(CompressionScheme scheme, 
   return parsed;
 }
 
-arrow::Status CompressedBytes::DecompressInto(uint8_t* destination) const {
+arrow::Status CompressedBytes::DecompressInto(uint8_t* destination,
+                                              DecompressionState* state) const {
   if (content_.empty()) return arrow::Status::OK();
+  if (needs_codec_ && state != nullptr && frame_states_size_) {
+    return state->DecompressZstd(content_, destination, raw_size_bytes_);
+  }
   if (needs_codec_) {
-    ARROW_ASSIGN_OR_RAISE(const int64_t size,
-                          CodecOf(scheme_).Decompress(std::ssize(content_), content_.data(),
-                                                      raw_size_bytes_, destination));
-    if (size != raw_size_bytes_) {
-      return arrow::Status::SerializationError("decompressed ", size, " bytes, the value says ",
-                                               raw_size_bytes_);
-    }
-    return arrow::Status::OK();
+    return DecompressionState::DecompressOnce(scheme_, content_, destination, raw_size_bytes_);
   }
   // Parse has walked the same blocks and found them whole.
   ByteReader reader(zstd_blocks_);
@@ -208,8 +234,7 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> Decompress(CompressionScheme schem
                                                          arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(const auto compressed, CompressedBytes::Parse(scheme, bytes));
   ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(compressed.raw_size_bytes(), pool));
-  const auto status = compressed.DecompressInto(buffer->mutable_data());
-  if (!status.ok()) return arrow::Status::SerializationError(status.message());
+  ARROW_RETURN_NOT_OK(compressed.DecompressInto(buffer->mutable_data()));
   return buffer;
 }
 

@@ -56,11 +56,11 @@ arrow::Result<ValueBlock> CopyAs(const VariableValues& values, int64_t num_value
 
 arrow::Result<VariableValues> LocateMiniBlockValues(int64_t offset_bits, Bytes buffer,
                                                     int64_t num_values) {
-  const int64_t table_bytes = (num_values + 1) * (offset_bits / 8);
-  if (std::ssize(buffer) < table_bytes) {
+  if (num_values >= std::ssize(buffer) / (offset_bits / 8)) {
     return arrow::Status::SerializationError("variable: ", num_values, " values in ", buffer.size(),
                                              " bytes");
   }
+  const int64_t table_bytes = (num_values + 1) * (offset_bits / 8);
   VariableValues values{buffer.first(static_cast<size_t>(table_bytes)), buffer, table_bytes};
   ARROW_RETURN_NOT_OK(CheckOffsets(values, offset_bits, num_values));
   return values;
@@ -100,11 +100,13 @@ arrow::Result<VariableValues> LocateBlockValues(Bytes buffer, int64_t num_values
     return arrow::Status::SerializationError("variable: a block with offsets of ", bits, " bits");
   }
   if (bits == 32 || bits == 64) *offset_bits = bits;
-  const auto table_bytes = static_cast<uint64_t>((num_values + 1) * (*offset_bits / 8));
-  if (start < header_bytes || start > buffer.size() || table_bytes > start - header_bytes) {
+  const auto offset_bytes = static_cast<uint64_t>(*offset_bits / 8);
+  if (start < header_bytes || start > buffer.size() ||
+      static_cast<uint64_t>(num_values) >= (start - header_bytes) / offset_bytes) {
     return arrow::Status::SerializationError("variable: the bytes of ", num_values,
                                              " values begin at ", start, " of ", buffer.size());
   }
+  const uint64_t table_bytes = (static_cast<uint64_t>(num_values) + 1) * offset_bytes;
   VariableValues values{buffer.subspan(header_bytes, table_bytes), buffer.subspan(start), 0};
   ARROW_RETURN_NOT_OK(CheckOffsets(values, *offset_bits, num_values));
   return values;

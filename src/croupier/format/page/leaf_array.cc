@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include <arrow/array/array_base.h>
 #include <arrow/array/data.h>
+#include <arrow/array/util.h>
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 
@@ -19,6 +21,12 @@ arrow::Status CheckStrings(const LeafShape& shape, const ValueBlock& block,
   }
   return CheckUtf8(reinterpret_cast<const int64_t*>(block.offsets->data()), block.data->data(),
                    block.num_values, bitmap);
+}
+
+arrow::Status CheckAllowed(const std::shared_ptr<arrow::ArrayData>& array) {
+  const auto status = arrow::MakeArray(array)->ValidateFull();
+  if (status.ok()) return status;
+  return arrow::Status::SerializationError("a value is none of its type: ", status.message());
 }
 
 }  // namespace
@@ -51,6 +59,7 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> MakeLeafArray(
     list->child_data = {std::move(array)};
     array = std::move(list);
   }
+  if (shape.has_forbidden_values) ARROW_RETURN_NOT_OK(CheckAllowed(array));
   return array;
 }
 

@@ -12,7 +12,8 @@
 
 namespace croupier::format {
 
-/// Make the Arrow form of decoded values of a leaf column; strings are checked to be UTF-8.
+/// Make the Arrow form of decoded values of a leaf column; strings are checked to be UTF-8, and
+/// decimals and times to be in range.
 ///
 /// \param block sizes of its buffers fit its number of values
 arrow::Result<std::shared_ptr<arrow::ArrayData>> MakeLeafArray(

@@ -23,6 +23,17 @@ arrow::Result<LeafShape> LeafShape::Of(const arrow::DataType& type) {
     item = list.value_type().get();
   }
   switch (item->id()) {
+    case arrow::Type::DATE64:
+    case arrow::Type::TIME32:
+    case arrow::Type::TIME64:
+    case arrow::Type::DECIMAL128:
+    case arrow::Type::DECIMAL256:
+      shape.has_forbidden_values = true;
+      break;
+    default:
+      break;
+  }
+  switch (item->id()) {
     case arrow::Type::NA:
       if (!shape.dimensions.empty()) break;
       return shape;

@@ -25,6 +25,9 @@ struct LeafShape {
   int64_t offset_bits = 0;
   /// kVariable: whether values must be UTF-8.
   bool is_utf8 = false;
+  /// kFixed: whether Arrow forbids some bit patterns, as of decimals beyond their precision and
+  /// times beyond a day.
+  bool has_forbidden_values = false;
 
   int64_t row_bits() const { return item_bits * items_per_row; }
 

@@ -119,8 +119,10 @@ arrow::Result<std::shared_ptr<arrow::Array>> ReadRows(std::span<const uint8_t> f
       // A buffer of its own, so that a sanitizer sees reads behind it.
       ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> header,
                             arrow::AllocateBuffer(range.size_bytes, pool));
-      std::memcpy(header->mutable_data(), file.data() + range.offset_bytes,
-                  static_cast<size_t>(range.size_bytes));
+      if (range.size_bytes > 0) {
+        std::memcpy(header->mutable_data(), file.data() + range.offset_bytes,
+                    static_cast<size_t>(range.size_bytes));
+      }
       headers.push_back(std::move(header));
     }
     ARROW_ASSIGN_OR_RAISE(auto page, Page::Open(metadata, type, headers));

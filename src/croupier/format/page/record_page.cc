@@ -345,10 +345,7 @@ class VariableRecordPage : public RecordPage {
     ARROW_ASSIGN_OR_RAISE(const auto control,
                           reader.ReadBytes(static_cast<uint64_t>(control_bytes_)));
     ARROW_ASSIGN_OR_RAISE(const bool is_null, IsNull(control.data(), control_bytes_));
-    if (is_null) {
-      values->NoteNull(slot);
-      return arrow::Status::OK();
-    }
+    if (is_null) return values->NoteNull(slot);
     uint64_t length = 0;
     if (length_bytes_ == 4) {
       ARROW_ASSIGN_OR_RAISE(length, reader.Read<uint32_t>());

@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""Write the page fixtures: data files by the reference writer, and the values they must give.
+
+    python tests/golden/make_pages.py [FOLDER]
+
+Needs pylance 14.0 and pyarrow; the fixtures in the repository were made with pylance 14.0.2. They
+never change: a new case is a new file. For each table NAME it writes
+
+    NAME_v2_1.lance, NAME_v2_2.lance   one data file of each format version
+    NAME.arrow                         the same columns, as an Arrow IPC file
+
+A column that one version cannot hold is left out of that file. Values come from a fixed seed.
+"""
+
+import datetime
+import decimal
+import pathlib
+import sys
+
+import numpy as np
+import pyarrow as pa
+from lance.file import LanceFileWriter
+
+PREFIX = "lance-encoding:"
+
+
+def field(name, array, **encoding):
+    """A field whose metadata asks the writer for an encoding."""
+    metadata = {PREFIX + key.replace("_", "-"): value for key, value in encoding.items()}
+    return pa.field(name, array.type, metadata=metadata or None)
+
+
+def with_nulls(array, rng, nulls):
+    """`array` with no, some or all of its values null."""
+    if nulls == "none":
+        return array
+    mask = np.ones(len(array), bool) if nulls == "all" else rng.random(len(array)) < 0.3
+    indices = pa.array(np.arange(len(array)), mask=mask)
+    return array.take(indices)
+
+
+def scalars(rng, rows):
+    """One array of every type that is not a list."""
+    small = rng.integers(0, 100, rows)
+    wide = rng.integers(-(2**62), 2**62, rows)
+    text = [f"row {int(v)} of many" if v % 7 else "" for v in small]
+    arrays = {"null": pa.nulls(rows), "bool": pa.array(small % 3 == 0)}
+    for bits in (8, 16, 32, 64):
+        arrays[f"int{bits}"] = pa.array((wide >> (64 - bits)).astype(f"int{bits}"))
+        arrays[f"uint{bits}"] = pa.array(small.astype(f"uint{bits}"))
+    arrays["float16"] = pa.array(rng.random(rows).astype(np.float16))
+    arrays["float32"] = pa.array(rng.standard_normal(rows).astype(np.float32))
+    arrays["float64"] = pa.array(rng.standard_normal(rows))
+    arrays["date32"] = pa.array(small.astype(np.int32)).cast(pa.date32())
+    arrays["date64"] = pa.array(small * 86400000).cast(pa.date64())
+    arrays["time32"] = pa.array(small.astype(np.int32)).cast(pa.time32("s"))
+    arrays["time64"] = pa.array(small * 1001).cast(pa.time64("ns"))
+    arrays["timestamp"] = pa.array(wide).cast(pa.timestamp("us"))
+    arrays["timestamp_tz"] = pa.array(small).cast(pa.timestamp("ms", tz="Europe/Zurich"))
+    arrays["duration"] = pa.array(wide >> 20).cast(pa.duration("ns"))
+    arrays["decimal128"] = pa.array(
+        [decimal.Decimal(int(v)) / 100 for v in wide >> 30], pa.decimal128(20, 2)
+    )
+    arrays["decimal256"] = pa.array(
+        [decimal.Decimal(int(v)) * 10**20 for v in wide], pa.decimal256(60, 0)
+    )
+    arrays["fixed_size_binary"] = pa.array(
+        [bytes([v, 1, v]) for v in small.astype(np.uint8)], pa.binary(3)
+    )
+    arrays["string"] = pa.array(text, pa.string())
+    arrays["large_string"] = pa.array([t + "é" for t in text], pa.large_string())
+    arrays["binary"] = pa.array([bytes([v]) * (v % 5) for v in small.astype(np.uint8)], pa.binary())
+    arrays["large_binary"] = pa.array([t.encode() + b"\xff" for t in text], pa.large_binary())
+    return arrays
+
+
+def vectors(rng, rows):
+    """Fixed-size lists: of floats, bytes and booleans, nested, with nulls inside."""
+    floats = pa.array(rng.standard_normal(rows * 4).astype(np.float32))
+    bits = pa.array(rng.integers(0, 2, rows * 5).astype(bool))
+    holes = with_nulls(pa.array(rng.integers(0, 50, rows * 6).astype(np.int16)), rng, "some")
+    inner = pa.FixedSizeListArray.from_arrays(holes, 3)
+    inner_holes = with_nulls(inner, rng, "some")
+    nothing = pa.nulls(rows * 3, pa.float64())
+    return {
+        "vector_float32": pa.FixedSizeListArray.from_arrays(floats, 4),
+        "vector_bool": pa.FixedSizeListArray.from_arrays(bits, 5),
+        "vector_holes": pa.FixedSizeListArray.from_arrays(holes, 6),
+        "vector_nested": pa.FixedSizeListArray.from_arrays(inner, 2),
+        "vector_nested_holes": pa.FixedSizeListArray.from_arrays(inner_holes, 2),
+        "vector_nothing": pa.FixedSizeListArray.from_arrays(nothing, 3),
+        "vector_decimal": pa.FixedSizeListArray.from_arrays(
+            pa.array([decimal.Decimal(i) for i in range(rows * 2)], pa.decimal128(9, 0)), 2
+        ),
+    }
+
+
+def types_table():
+    """Every type, with no, some and all values null, as the writer lays it out by itself."""
+    rng = np.random.default_rng(11)
+    rows = 50
+    columns = []
+    for name, array in (scalars(rng, rows) | vectors(rng, rows)).items():
+        for nulls in ("none", "some", "all"):
+            nulled = with_nulls(array, rng, nulls)
+            columns.append((field(f"{name}_{nulls}", nulled), nulled))
+    return columns
+
+
+def full_zip_table():
+    """The same types forced into records, and values that are wide by themselves."""
+    rng = np.random.default_rng(12)
+    rows = 9
+    columns = []
+    for name, array in (scalars(rng, rows) | vectors(rng, rows)).items():
+        if name in ("null", "vector_bool", "vector_nothing"):  # the writer refuses or ignores them
+            continue
+        for nulls in ("none", "some"):
+            nulled = with_nulls(array, rng, nulls)
+            columns.append(
+                (field(f"{name}_{nulls}", nulled, structural_encoding="fullzip"), nulled)
+            )
+    bits = pa.FixedSizeListArray.from_arrays(
+        pa.array(rng.integers(0, 2, rows * 16).astype(bool)), 16
+    )
+    columns.append((field("vector_bool_bytes", bits, structural_encoding="fullzip"), bits))
+    words = [" ".join(f"word{int(w)}" for w in rng.integers(0, 30, 45)) for _ in range(rows)]
+    for nulls in ("none", "some"):
+        text = with_nulls(pa.array(words), rng, nulls)
+        large = text.cast(pa.large_string())
+        noise = with_nulls(pa.array([rng.bytes(300) for _ in range(rows)], pa.binary()), rng, nulls)
+        wide = pa.array(rng.standard_normal(rows * 96).astype(np.float32))
+        vector = with_nulls(pa.FixedSizeListArray.from_arrays(wide, 96), rng, nulls)
+        columns += [
+            (field(f"text_{nulls}", text), text),
+            (field(f"text_plain_{nulls}", text, compression="none"), text),
+            (field(f"text_fsst_{nulls}", text, compression="fsst"), text),
+            (field(f"large_text_fsst_{nulls}", large, compression="fsst"), large),
+            (field(f"noise_{nulls}", noise), noise),
+            (field(f"embedding_{nulls}", vector), vector),
+        ]
+    return columns
+
+
+def compressed_table():
+    """Values of records that are compressed, which the writer does from 32 KiB of data on.
+
+    Noise becomes zstd frames that only store it.
+    """
+    rng = np.random.default_rng(13)
+    rows = 5
+    long_text = pa.array([f"line {i} of text\n" * 2500 for i in range(rows)])
+    text = pa.array([f"paragraph {i} of the text, and " * 300 for i in range(rows)])
+    noise = pa.array([rng.bytes(9000) for _ in range(rows - 1)] + [b""], pa.binary())
+    columns = [(field("noise_zstd", noise, compression="zstd"), noise)]
+    for nulls in ("none", "some"):
+        long_nulled = with_nulls(long_text, rng, nulls)
+        large = long_nulled.cast(pa.large_binary())
+        nulled = pa.concat_arrays([with_nulls(text, rng, nulls)[:3], text])[:rows]
+        columns += [
+            (field(f"long_text_{nulls}", long_nulled), long_nulled),
+            (field(f"large_zstd_{nulls}", large, compression="zstd"), large),
+            (field(f"text_zstd_{nulls}", nulled, compression="zstd"), nulled),
+            (field(f"text_fsst_{nulls}", nulled, compression="fsst"), nulled),
+        ]
+    return columns
+
+
+def encodings_table():
+    """Mini-block columns of several chunks, one for every encoding that the writer has."""
+    rng = np.random.default_rng(14)
+    rows = 1100
+    columns = []
+
+    def add(name, array, **encoding):
+        for nulls in ("none", "some"):
+            nulled = with_nulls(array, rng, nulls)
+            columns.append((field(f"{name}_{nulls}", nulled, **encoding), nulled))
+
+    runs = np.repeat(rng.integers(0, 1000, 30), rng.integers(1, 100, 30))[:rows]
+    runs = np.concatenate([runs, np.zeros(rows - len(runs), np.int64)])
+    for bits in (8, 16, 32, 64):
+        dtype = f"int{bits}"
+        add(f"packed_{dtype}", pa.array(rng.integers(0, 2 ** (bits // 8 + 2), rows).astype(dtype)))
+        add(f"runs_{dtype}", pa.array(runs.astype(dtype)), rle_threshold="0.9")
+    add("flat_int16", pa.array(rng.integers(0, 9, rows).astype(np.int16)), compression="none")
+    smooth = np.cumsum(rng.standard_normal(rows)).astype(np.float32).round(1)
+    for scheme in ("lz4", "zstd"):
+        add(f"{scheme}_float32", pa.array(smooth), compression=scheme, bss="off")
+        add(f"{scheme}_split_float32", pa.array(smooth), compression=scheme, bss="on")
+        add(f"{scheme}_runs", pa.array(runs), compression=scheme, rle_threshold="0.9")
+        text = pa.array([f"item number {i % 50} of a longer list" for i in range(rows)])
+        add(f"{scheme}_text", text, compression=scheme, dict_divisor="100000")
+    add("split_float64", pa.array(smooth.astype(np.float64)), compression="zstd", bss="on")
+    add("bool", pa.array(rng.random(rows) < 0.5))
+    add(
+        "fsst",
+        pa.array([f"https://example.org/photos/{i * 7 % 1000}/full/{i}.jpeg" for i in range(rows)]),
+    )
+    add(
+        "variable",
+        pa.array([bytes([i % 251]) * (i % 9) for i in range(rows)], pa.binary()),
+        dict_divisor="100000",
+    )
+    labels = rng.integers(0, 20, rows)
+    for values in ("none", "lz4", "zstd"):
+        add(
+            f"dictionary_{values}",
+            pa.array([f"label {int(v)}" for v in labels]),
+            dict_values_compression=values,
+        )
+    add("dictionary_large", pa.array([f"label {int(v)}" for v in labels], pa.large_string()))
+    add("dictionary_int64", pa.array(rng.integers(-(2**62), 2**62, 30)[rng.integers(0, 30, rows)]))
+    add(
+        "dictionary_decimal",
+        pa.array([decimal.Decimal(int(v) * 10**15) for v in labels], pa.decimal128(30, 0)),
+    )
+    rare = pa.array(np.arange(rows).astype(np.int32) % 3, mask=np.arange(rows) % 397 == 1)
+    columns.append((field("rare_nulls", rare), rare))
+    return columns
+
+
+def constants_table():
+    """Columns of one value, which 2.2 writes as constant pages, inline or in a buffer."""
+    rng = np.random.default_rng(16)
+    rows = 130
+    columns = []
+
+    def add(name, array):
+        for nulls in ("none", "some"):
+            nulled = with_nulls(array, rng, nulls)
+            columns.append((field(f"{name}_{nulls}", nulled), nulled))
+
+    for bits in (8, 16, 32, 64):
+        dtype = f"int{bits}"
+        add(f"constant_{dtype}", pa.array(np.full(rows, 7, dtype)))
+    same = pa.array(["a value of some length that is longer than inline"] * rows)
+    add("constant_string", same)
+    add("constant_bool", pa.array([True] * rows))
+    add("constant_binary", pa.array([b"\x01" * 40] * rows, pa.binary(40)))
+    add("constant_timestamp", pa.array([datetime.datetime(2024, 2, 29)] * rows, pa.timestamp("us")))
+    add("constant_empty", pa.array([""] * rows, pa.large_string()))
+    return columns
+
+
+def pages_table():
+    """Columns of many pages, of different layouts in one column."""
+    rng = np.random.default_rng(15)
+    parts = []
+    for part in range(6):
+        rows = 120 + part
+        numbers = pa.array(rng.integers(0, 2 ** (5 * part + 1), rows))
+        if part == 2:
+            numbers = pa.nulls(rows, pa.int64())
+        if part == 4:
+            numbers = pa.array([5] * rows)
+        words = pa.array(
+            ["same"] * rows if part == 1 else [f"{i} words" * (part + 1) for i in range(rows)]
+        )
+        sometimes = with_nulls(
+            pa.array(rng.standard_normal(rows)), rng, ("none", "some", "all")[part % 3]
+        )
+        parts.append({"numbers": numbers, "words": words, "sometimes": sometimes})
+    return [
+        (pa.field(n, parts[0][n].type), pa.chunked_array([p[n] for p in parts])) for n in parts[0]
+    ]
+
+
+def write(folder, name, columns, **options):
+    fields, arrays = zip(*columns, strict=True)
+    schema = pa.schema(fields)
+    table = pa.table(list(arrays), schema=schema)
+    for version in ("2.1", "2.2"):
+        path = folder / f"{name}_v{version.replace('.', '_')}.lance"
+        with LanceFileWriter(str(path), schema, version=version, **options) as writer:
+            for batch in table.to_batches():
+                writer.write_batch(batch)
+    plain = pa.table(list(arrays), names=schema.names)
+    ipc = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(folder / f"{name}.arrow", plain.schema, options=ipc) as writer:
+        writer.write_table(plain.combine_chunks())
+
+
+def main():
+    folder = pathlib.Path(
+        sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "pages"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder, "types", types_table())
+    write(folder, "full_zip", full_zip_table())
+    write(folder, "compressed", compressed_table())
+    write(folder, "encodings", encodings_table())
+    write(folder, "constants", constants_table())
+    write(folder, "many_pages", pages_table(), data_cache_bytes=1)
+
+
+if __name__ == "__main__":
+    main()
