@@ -1,4 +1,4 @@
-"""Write order.json: test vectors of the specified order, by an implementation from docs/concepts/order.md alone.
+"""Write order.json: test vectors of the order, made from docs/concepts/order.md alone.
 
 Every binding runs the same file. Usage: python make_order_vectors.py > order.json
 """
@@ -55,7 +55,9 @@ def write_sizes(sizes: list[int]) -> str:
     return ",".join(str(size) if n == 1 else f"{size}x{n}" for size, n in runs)
 
 
-def canonical(version: int, rows: int, split: str, split_seed: int, sizes: list[int], shuffle: int | None) -> str:
+def canonical(
+    version: int, rows: int, split: str, split_seed: int, sizes: list[int], shuffle: int | None
+) -> str:
     if split == "none":
         split_text = "none"
     elif split == "sequential":
@@ -63,10 +65,20 @@ def canonical(version: int, rows: int, split: str, split_seed: int, sizes: list[
     else:
         split_text = f"random:{split_seed}:{write_sizes(sizes)}"
     shuffle_text = "none" if shuffle is None else str(shuffle)
-    return f"croupier-order-1 version={version} rows={rows} split={split_text} shuffle={shuffle_text}"
+    return (
+        f"croupier-order-1 version={version} rows={rows} split={split_text} shuffle={shuffle_text}"
+    )
 
 
-def rank(rows: int, split: str, split_seed: int, sizes: list[int], shuffle: int | None, k: int, position: int) -> int:
+def rank(
+    rows: int,
+    split: str,
+    split_seed: int,
+    sizes: list[int],
+    shuffle: int | None,
+    k: int,
+    position: int,
+) -> int:
     if shuffle is not None:
         position = bijection(sizes[k], derive_key(shuffle, "shuffle", k), position)
     place = sum(sizes[:k]) + position
@@ -85,8 +97,14 @@ def main() -> None:
         for key in (0, 1, 0xDEADBEEF, MASK):
             values = positions_of(num_values)
             mapped = [bijection(num_values, key, v) for v in values]
-            bijections.append({"num_values": str(num_values), "key": str(key), "values": [str(v) for v in values],
-                               "mapped": [str(v) for v in mapped]})
+            bijections.append(
+                {
+                    "num_values": str(num_values),
+                    "key": str(key),
+                    "values": [str(v) for v in values],
+                    "mapped": [str(v) for v in mapped],
+                }
+            )
     orders = []
     for version, rows, split, split_seed, sizes, shuffle in (
         (1, 10, "none", 0, [10], None),
@@ -104,7 +122,9 @@ def main() -> None:
         for k, size in enumerate(sizes):
             positions = positions_of(size)
             ranks = [rank(rows, split, split_seed, sizes, shuffle, k, p) for p in positions]
-            splits.append({"positions": [str(p) for p in positions], "ranks": [str(r) for r in ranks]})
+            splits.append(
+                {"positions": [str(p) for p in positions], "ranks": [str(r) for r in ranks]}
+            )
         orders.append({"order": text, "order_id": f"{mix64(fnv1a64(text)):016x}", "splits": splits})
     print(json.dumps({"bijections": bijections, "orders": orders}, indent=1))
 

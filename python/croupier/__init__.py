@@ -1,0 +1,59 @@
+"""Croupier deals the rows of Lance tables to model trainers.
+
+Example:
+    >>> import croupier
+    >>> db = croupier.connect("memory://")
+    >>> table = db.create_table("digits", [{"label": i % 10} for i in range(1000)])
+    >>> splits = (
+    ...     croupier.permutation_builder(table)
+    ...     .split_random(ratios=[0.9, 0.1], seed=7, split_names=["train", "test"])
+    ...     .execute()
+    ... )
+    >>> train = croupier.Permutations(table, splits)["train"]
+    >>> len(train)
+    900
+    >>> for batch in train.with_format("arrow").with_batch_size(300):
+    ...     print(batch.num_rows)
+    300
+    300
+    300
+"""
+
+import logging
+
+from croupier._config import config
+from croupier._core import __version__
+from croupier.database import Connection, connect, open_dataset
+from croupier.errors import CorruptFileError, NameNotFoundError, VersionNotFoundError
+from croupier.loader import Loader
+from croupier.permutation import (
+    Permutation,
+    PermutationBuilder,
+    Permutations,
+    PermutationTable,
+    permutation_builder,
+)
+from croupier.table import ScanQuery, Table, TakeQuery
+
+__all__ = [
+    "Connection",
+    "CorruptFileError",
+    "Loader",
+    "NameNotFoundError",
+    "Permutation",
+    "PermutationBuilder",
+    "PermutationTable",
+    "Permutations",
+    "ScanQuery",
+    "Table",
+    "TakeQuery",
+    "VersionNotFoundError",
+    "__version__",
+    "config",
+    "connect",
+    "open_dataset",
+    "permutation_builder",
+]
+
+# Silent unless the application configures logging.
+logging.getLogger("croupier").addHandler(logging.NullHandler())

@@ -1,0 +1,203 @@
+"""Databases: folders of tables, and tables in memory."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from croupier import _core
+from croupier.errors import NameNotFoundError
+from croupier.table import Table, make_memory_table
+
+__all__ = ["Connection", "connect", "open_dataset"]
+
+_TABLE_SUFFIX = ".lance"
+
+
+class Connection(ABC):
+    """A database. Made by `croupier.connect`."""
+
+    @property
+    @abstractmethod
+    def uri(self) -> str:
+        """What the connection was made with."""
+
+    @abstractmethod
+    def table_names(self) -> list[str]:
+        """List the tables, sorted by name."""
+
+    @abstractmethod
+    def open_table(self, name: str) -> Table:
+        """Open the newest version of a table.
+
+        Args:
+            name: of the table.
+
+        Raises:
+            NameNotFoundError: if there is no such table.
+        """
+
+    @abstractmethod
+    def create_table(self, name: str, data: Any) -> Table:
+        """Create a table. Only in a ``memory://`` database for now.
+
+        Args:
+            name: of the new table.
+            data: a pyarrow Table, RecordBatch or RecordBatchReader, a pandas or polars DataFrame, a
+                list of dicts, or any other object with ``__arrow_c_stream__``.
+
+        Raises:
+            ValueError: if there is a table of that name.
+        """
+
+    def __repr__(self) -> str:
+        names = self.table_names()
+        shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+        return f"<croupier.Connection '{self.uri}': {len(names)} tables ({shown})>"
+
+
+class _LocalConnection(Connection):
+    """A folder in which table ``t`` is the Lance dataset ``t.lance``."""
+
+    def __init__(self, uri: str):
+        self._database = _core.open_database(uri)
+
+    @property
+    def uri(self) -> str:
+        return self._database.uri
+
+    def table_names(self) -> list[str]:
+        return self._database.table_names()
+
+    def open_table(self, name: str) -> Table:
+        return Table(self._database.open_table(name), name, in_memory=False)
+
+    def create_table(self, name: str, data: Any) -> Table:
+        raise NotImplementedError(
+            f"creating table '{name}' at {self._database.table_uri(name)}: tables on disk cannot "
+            "be written yet; write them with pylance or lancedb, or use a memory:// database"
+        )
+
+    def __reduce__(self) -> tuple[type[_LocalConnection], tuple[str]]:
+        return _LocalConnection, (self.uri,)
+
+
+class _MemoryConnection(Connection):
+    """Tables that live as long as this object."""
+
+    def __init__(self, uri: str):
+        self._uri = uri
+        self._tables: dict[str, Table] = {}
+
+    @property
+    def uri(self) -> str:
+        return self._uri
+
+    def table_names(self) -> list[str]:
+        return sorted(self._tables)
+
+    def open_table(self, name: str) -> Table:
+        if name not in self._tables:
+            known = ", ".join(self.table_names()) or "(none)"
+            raise NameNotFoundError(
+                f"Table '{name}' was not found in {self.uri}; the tables are: {known}"
+            )
+        return self._tables[name]
+
+    def create_table(self, name: str, data: Any) -> Table:
+        if not name or "/" in name:
+            raise ValueError(f"not a name of a table: {name!r}")
+        if name in self._tables:
+            raise ValueError(f"Table '{name}' already exists in {self.uri}")
+        table = make_memory_table(name, _rows_of(data))
+        self._tables[name] = table
+        return table
+
+
+def connect(uri: str | os.PathLike[str]) -> Connection:
+    """Connect to a database.
+
+    Args:
+        uri: a folder of tables as a path or ``file://`` URI, where ``~`` is the home directory and
+            the folder need not exist yet; or ``memory://``, a new, empty database that lives as
+            long as the connection.
+
+    Raises:
+        NotImplementedError: for remote databases and object stores, which come later.
+
+    Example:
+        >>> import croupier
+        >>> db = croupier.connect("memory://")
+        >>> table = db.create_table("numbers", [{"x": 1}, {"x": 2}])
+        >>> db
+        <croupier.Connection 'memory://': 1 tables (numbers)>
+        >>> len(db.open_table("numbers"))
+        2
+    """
+    location = os.fspath(uri)
+    if location in ("memory://", "memory:///"):
+        return _MemoryConnection(location)
+    return _LocalConnection(_resolve(location, "connect"))
+
+
+def open_dataset(uri: str | os.PathLike[str]) -> Table:
+    """Open a Lance dataset by its own path, wherever it lies.
+
+    Args:
+        uri: the dataset's folder, as a path or ``file://`` URI; ``~`` is the home directory.
+
+    Raises:
+        FileNotFoundError: if there is no dataset.
+        CorruptFileError: if its files are malformed.
+        NotImplementedError: for a dataset that needs features which cannot be read yet.
+    """
+    location = _resolve(os.fspath(uri), "open_dataset")
+    name = location.rstrip("/").rsplit("/", 1)[-1]
+    return Table(
+        _core.open_dataset(location), name.removesuffix(_TABLE_SUFFIX) or name, in_memory=False
+    )
+
+
+def _resolve(location: str, what: str) -> str:
+    """Make a path absolute, for another process to find it; leave URIs as they are."""
+    if not location:
+        raise ValueError(f"{what} needs a path or URI, not an empty string")
+    if location.startswith("file://"):
+        return location
+    if "://" in location:
+        scheme = location.split("://", 1)[0]
+        raise NotImplementedError(
+            f"{scheme}:// is not implemented yet: {location!r}; use a local path or file:// URI"
+            + (", or memory://" if what == "connect" else "")
+        )
+    return str(Path(location).expanduser().absolute())
+
+
+def _rows_of(data: Any) -> pa.Table:
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, Mapping):
+        return pa.table(data)
+    if type(data).__module__.partition(".")[0] == "pandas":
+        return pa.Table.from_pandas(data, preserve_index=False)
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.table(data)
+    if hasattr(data, "__arrow_c_array__"):
+        return pa.Table.from_batches([pa.record_batch(data)])
+    if isinstance(data, Iterable) and not isinstance(data, (str, bytes)):
+        rows = list(data)
+        if all(isinstance(row, Mapping) for row in rows):
+            # pyarrow by itself would leave out columns that the first row lacks.
+            names = dict.fromkeys(name for row in rows for name in row)
+            return pa.table({name: [row.get(name) for row in rows] for name in names})
+        if rows and all(isinstance(row, pa.RecordBatch) for row in rows):
+            return pa.Table.from_batches(rows)
+    raise TypeError(
+        "expected rows as an Arrow table or stream, a DataFrame or a list of dicts, not "
+        f"{type(data).__name__}"
+    )

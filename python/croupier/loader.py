@@ -1,0 +1,151 @@
+"""A stream of record batches, read ahead by threads."""
+
+from __future__ import annotations
+
+import atexit
+import weakref
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from croupier import _core
+
+if TYPE_CHECKING:
+    from croupier.permutation import Permutation
+
+__all__ = ["Loader"]
+
+# Loaders whose threads may run; none may outlive the interpreter.
+_live_loaders: weakref.WeakSet[_core.Loader] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_live_loaders() -> None:
+    for loader in list(_live_loaders):
+        loader.close()
+
+
+def start_loader(
+    rows: _core.Permutation,
+    *,
+    columns: list[str],
+    batch_rows: int,
+    begin: int = 0,
+    end: int = -1,
+    drop_last: bool = False,
+    num_threads: int | None = None,
+    prefetch_bytes: int | None = None,
+) -> _core.Loader:
+    """Make a loader that is closed at interpreter exit, if it still lives then."""
+    for name, value in (("num_threads", num_threads), ("prefetch_bytes", prefetch_bytes)):
+        if value is not None and value <= 0:
+            raise ValueError(f"{name} must be positive: {value}")
+    loader = _core.Loader(
+        rows,
+        columns=columns,
+        batch_rows=batch_rows,
+        begin=begin,
+        end=end,
+        drop_last=drop_last,
+        num_threads=num_threads or 0,
+        prefetch_bytes=prefetch_bytes or 0,
+    )
+    _live_loaders.add(loader)
+    return loader
+
+
+class Loader:
+    """The batches of a permutation as pyarrow RecordBatches, in order, each row once.
+
+    C++ threads read ahead within a budget of bytes. An iterator that is used once: make another
+    loader for another epoch. A short last batch is delivered, unless `drop_last` says otherwise.
+    The permutation's format and transform do not apply.
+
+    Used as a context manager, or closed, it stops its threads. After a fork the child goes on from
+    the batch that the parent would have had next.
+
+    Args:
+        permutation: whose rows are read.
+        batch_size: rows of every batch but the last.
+        columns: names in the permutation's selection, in the order of the batches; all of the
+            selection where none are given.
+        num_threads: that read and decode; `croupier.config.num_threads` where none is given.
+        prefetch_bytes: of batches that wait or are in the making;
+            `croupier.config.prefetch_bytes` where none is given.
+        drop_last: leave out a short last batch.
+
+    Raises:
+        ValueError: for an argument out of range.
+        NameNotFoundError: for a column that is not in the selection.
+
+    Example:
+        >>> import croupier
+        >>> table = croupier.connect("memory://").create_table("t", [{"x": i} for i in range(5)])
+        >>> with croupier.Loader(croupier.Permutation.identity(table), batch_size=2) as loader:
+        ...     print(len(loader), [batch.num_rows for batch in loader])
+        3 [2, 2, 1]
+    """
+
+    def __init__(
+        self,
+        permutation: Permutation,
+        *,
+        batch_size: int,
+        columns: Sequence[str] | None = None,
+        num_threads: int | None = None,
+        prefetch_bytes: int | None = None,
+        drop_last: bool = False,
+    ):
+        selected = permutation if columns is None else permutation.select_columns(list(columns))
+        self._schema = selected.schema
+        self._loader = selected._start_loader(
+            batch_size, drop_last, num_threads=num_threads, prefetch_bytes=prefetch_bytes
+        )
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of the batches."""
+        return self._schema
+
+    def __len__(self) -> int:
+        """Count the batches of the whole epoch."""
+        return self._loader.num_batches
+
+    def __iter__(self) -> Loader:
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        return rename_batch(pa.record_batch(next(self._loader)), self._schema)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What has been delivered so far, and what it took.
+
+        ``num_batches``, ``num_rows`` and ``num_bytes`` delivered; ``read_microseconds`` of thread
+        time spent on reading and decoding; ``wait_microseconds`` that the caller waited.
+        """
+        return self._loader.counters()
+
+    def close(self) -> None:
+        """Stop the threads and drop what was read ahead. May be called again."""
+        self._loader.close()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def rename_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Give the columns of a batch the names of a schema of the same types; copies nothing."""
+    if batch.schema.names == schema.names:
+        return batch
+    return pa.RecordBatch.from_arrays(batch.columns, schema=schema)

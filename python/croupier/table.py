@@ -1,0 +1,340 @@
+"""Tables: rows with a schema, at one version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from croupier import _core
+from croupier.errors import VersionNotFoundError
+from croupier.loader import start_loader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ScanQuery", "Table", "TakeQuery"]
+
+ROW_ID = "_rowid"
+_SCAN_BATCH_ROWS = 8192
+
+
+class _Query:
+    """What plain reads have in common: which columns, and in which shape the rows end."""
+
+    def __init__(self, table: Table):
+        self._table = table
+        self._columns: list[str] | None = None
+        self._with_row_id = False
+
+    def _selected_columns(self) -> list[str]:
+        columns = self._table.schema.names if self._columns is None else list(self._columns)
+        if self._with_row_id and ROW_ID not in columns:
+            columns.append(ROW_ID)
+        return columns
+
+    def to_arrow(self) -> pa.Table:
+        """Read into a pyarrow Table."""
+        raise NotImplementedError
+
+    def to_batches(self, batch_size: int | None = None) -> pa.RecordBatchReader:
+        """Read as a stream of record batches.
+
+        Args:
+            batch_size: rows of every batch but the last.
+        """
+        table = self.to_arrow()
+        return table.to_reader(max_chunksize=batch_size)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Read into a pandas DataFrame."""
+        return self.to_arrow().to_pandas()
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Read into a list of dicts, one for each row."""
+        rows: list[dict[str, Any]] = self.to_arrow().to_pylist()
+        return rows
+
+
+class ScanQuery(_Query):
+    """A plain scan of a table, made by `Table.search`.
+
+    Example:
+        >>> import croupier
+        >>> table = croupier.connect("memory://").create_table("t", [{"x": i} for i in range(5)])
+        >>> table.search().select(["x"]).offset(1).limit(2).with_row_id(True).to_list()
+        [{'x': 1, '_rowid': 1}, {'x': 2, '_rowid': 2}]
+    """
+
+    def __init__(self, table: Table):
+        super().__init__(table)
+        self._limit: int | None = None
+        self._offset = 0
+
+    def select(self, columns: Sequence[str]) -> ScanQuery:
+        """Read these columns only, in this order; ``_rowid`` may be one of them."""
+        self._columns = _column_list(columns)
+        return self
+
+    def limit(self, limit: int | None) -> ScanQuery:
+        """Read at most this many rows; None reads all."""
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit must not be negative: {limit}")
+        self._limit = limit
+        return self
+
+    def offset(self, offset: int) -> ScanQuery:
+        """Leave out this many rows at the beginning."""
+        if offset < 0:
+            raise ValueError(f"offset must not be negative: {offset}")
+        self._offset = offset
+        return self
+
+    def with_row_id(self, with_row_id: bool = True) -> ScanQuery:
+        """Add the column ``_rowid``."""
+        self._with_row_id = with_row_id
+        return self
+
+    def where(self, where: str, prefilter: bool = True) -> ScanQuery:
+        """Filter rows: not there yet.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"filters are not implemented yet: {where!r}")
+
+    def to_arrow(self) -> pa.Table:
+        """Read into a pyarrow Table."""
+        batches = self._batches(_SCAN_BATCH_ROWS)
+        return pa.Table.from_batches(batches, self._schema())
+
+    def to_batches(self, batch_size: int | None = None) -> pa.RecordBatchReader:
+        """Read as a stream of record batches; rows are read as it goes on.
+
+        Args:
+            batch_size: rows of every batch but the last; 8192 where none is given.
+        """
+        batch_rows = _SCAN_BATCH_ROWS if batch_size is None else batch_size
+        if batch_rows <= 0:
+            raise ValueError(f"batch_size must be positive: {batch_size}")
+        return pa.RecordBatchReader.from_batches(self._schema(), self._batches(batch_rows))
+
+    def _schema(self) -> pa.Schema:
+        columns = self._selected_columns()
+        return pa.schema(self._table._source.project_schema(columns))
+
+    def _batches(self, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        columns = self._selected_columns()
+        if self._offset == 0 and self._limit is None:
+            return map(pa.record_batch, self._table._source.scan(columns, batch_rows))
+        return self._window(columns, batch_rows)
+
+    def _window(self, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        rows = self._table._rows_in_order()
+        begin = min(self._offset, rows.num_rows)
+        end = rows.num_rows if self._limit is None else min(begin + self._limit, rows.num_rows)
+        loader = start_loader(rows, columns=columns, batch_rows=batch_rows, begin=begin, end=end)
+        try:
+            yield from map(pa.record_batch, loader)
+        finally:
+            loader.close()
+
+
+class TakeQuery(_Query):
+    """Chosen rows of a table, made by `Table.take_offsets` and `Table.take_row_ids`."""
+
+    def __init__(self, table: Table, take: Callable[[list[str]], _core.ArrowBatch]):
+        super().__init__(table)
+        self._take = take
+
+    def select(self, columns: Sequence[str]) -> TakeQuery:
+        """Read these columns only, in this order; ``_rowid`` may be one of them."""
+        self._columns = _column_list(columns)
+        return self
+
+    def with_row_id(self, with_row_id: bool = True) -> TakeQuery:
+        """Add the column ``_rowid``."""
+        self._with_row_id = with_row_id
+        return self
+
+    def to_arrow(self) -> pa.Table:
+        """Read into a pyarrow Table."""
+        batch = pa.record_batch(self._take(self._selected_columns()))
+        return pa.Table.from_batches([batch])
+
+
+class Table:
+    """Rows with an Arrow schema at one version.
+
+    A table object never changes: what is committed later is another version, and another object.
+    It is a map-style dataset by itself: `len`, and `__getitems__` as PyTorch calls it. It pickles,
+    pinned to its version: a table on disk as its location, one in memory with its rows.
+
+    Made by `croupier.connect`, its connection's methods, and `croupier.open_dataset`.
+    """
+
+    def __init__(self, source: _core.TableSource, name: str, *, in_memory: bool):
+        self._source = source
+        self._name = name
+        self._in_memory = in_memory
+        self._num_rows: int | None = None
+        self._identity_rows: _core.Permutation | None = None
+
+    @property
+    def name(self) -> str:
+        """The name in its database; that of its folder, for a dataset that lies in none."""
+        return self._name
+
+    @property
+    def uri(self) -> str:
+        """Where the table is."""
+        return self._source.location
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Every column, with metadata; those that cannot be read yet included."""
+        return pa.schema(self._source.schema())
+
+    @property
+    def version(self) -> int:
+        """The version that this object reads."""
+        return self._source.version
+
+    def count_rows(self, filter: str | None = None) -> int:
+        """Count the rows.
+
+        Args:
+            filter: not there yet.
+
+        Raises:
+            NotImplementedError: if a filter is given.
+        """
+        if filter is not None:
+            raise NotImplementedError(f"filters are not implemented yet: {filter!r}")
+        if self._num_rows is None:
+            self._num_rows = self._source.count_rows()
+        return self._num_rows
+
+    def __len__(self) -> int:
+        return self.count_rows()
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read all rows into a pyarrow Table.
+
+        Args:
+            columns: in the order of the result; all where none are given.
+        """
+        query = self.search()
+        return (query if columns is None else query.select(columns)).to_arrow()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Read all rows into a pandas DataFrame."""
+        return self.to_arrow().to_pandas()
+
+    def to_batches(self, batch_size: int | None = None) -> pa.RecordBatchReader:
+        """Read all rows as a stream of record batches.
+
+        Args:
+            batch_size: rows of every batch but the last; 8192 where none is given.
+        """
+        return self.search().to_batches(batch_size)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Give all rows to any Arrow library."""
+        scan = self._source.scan(self.schema.names, _SCAN_BATCH_ROWS)
+        return scan.__arrow_c_stream__(requested_schema)
+
+    def search(self, query: None = None) -> ScanQuery:
+        """Begin a plain scan, to be narrowed by select, offset and limit.
+
+        Args:
+            query: must be None; vector and full-text search are not for a loader.
+
+        Raises:
+            NotImplementedError: if a query is given.
+        """
+        if query is not None:
+            raise NotImplementedError("croupier has no vector or full-text search; use lancedb")
+        return ScanQuery(self)
+
+    def take_offsets(self, offsets: Sequence[int]) -> TakeQuery:
+        """Read rows by their place in storage order, in the order given.
+
+        Args:
+            offsets: each in [0, number of rows); repeats are allowed.
+
+        Raises:
+            IndexError: when read, if an offset is out of range.
+
+        Example:
+            >>> import croupier
+            >>> table = croupier.connect("memory://").create_table("t", [{"x": 2}, {"x": 3}])
+            >>> table.take_offsets([1, 0, 1]).to_list()
+            [{'x': 3}, {'x': 2}, {'x': 3}]
+        """
+        return TakeQuery(self, lambda columns: self._rows_in_order().take(offsets, columns))
+
+    def take_row_ids(self, row_ids: Sequence[int]) -> TakeQuery:
+        """Read rows by their row ids, in the order given.
+
+        Args:
+            row_ids: values of the column ``_rowid``; repeats are allowed.
+
+        Raises:
+            IndexError: when read, if no row has one of the ids.
+        """
+        return TakeQuery(self, lambda columns: self._source.take(row_ids, columns))
+
+    def __getitems__(self, offsets: Sequence[int]) -> pa.RecordBatch:
+        """Read rows by offset into one record batch, for a PyTorch DataLoader."""
+        return pa.record_batch(self._rows_in_order().take(offsets, self.schema.names))
+
+    def _rows_in_order(self) -> _core.Permutation:
+        if self._identity_rows is None:
+            self._identity_rows = _core.Permutation.make(self._source)
+        return self._identity_rows
+
+    def __repr__(self) -> str:
+        columns = ", ".join(f"{field.name}: {field.type}" for field in self.schema)
+        return (
+            f"<croupier.Table '{self.name}': {len(self):,} rows, version {self.version}, "
+            f"{len(self.schema)} columns ({columns}), at {self.uri}>"
+        )
+
+    def __reduce__(self) -> tuple[Callable[..., Table], tuple[Any, ...]]:
+        if self._in_memory:
+            sink = pa.BufferOutputStream()
+            rows = self.to_arrow()
+            with pa.ipc.new_stream(sink, rows.schema) as writer:
+                writer.write_table(rows)
+            return _unpickle_memory_table, (self.name, sink.getvalue().to_pybytes())
+        return _unpickle_local_table, (self.uri, self.name, self.version)
+
+
+def make_memory_table(name: str, rows: pa.Table) -> Table:
+    """Hold rows in memory as a table."""
+    return Table(_core.make_memory_table(name, rows), name, in_memory=True)
+
+
+def _unpickle_memory_table(name: str, ipc_stream: bytes) -> Table:
+    return make_memory_table(name, pa.ipc.open_stream(ipc_stream).read_all())
+
+
+def _unpickle_local_table(uri: str, name: str, version: int) -> Table:
+    source = _core.open_dataset(uri)
+    if source.version != version:
+        raise VersionNotFoundError(
+            f"table '{name}' was pickled at version {version}, but the newest version of {uri} is "
+            f"{source.version}, and older versions cannot be opened yet; open the table anew, and "
+            "pickle what is made from that"
+        )
+    return Table(source, name, in_memory=False)
+
+
+def _column_list(columns: Sequence[str]) -> list[str]:
+    if isinstance(columns, str):
+        raise TypeError(f"expected a list of column names, not the string {columns!r}")
+    if isinstance(columns, dict):
+        raise NotImplementedError("columns computed by expressions are not implemented yet")
+    return list(dict.fromkeys(columns))

@@ -1,0 +1,44 @@
+#include "batch_stream.h"
+
+#include <nanobind/stl/shared_ptr.h>
+
+#include "arrow_capsule.h"
+#include "status.h"
+
+namespace croupier::python {
+
+arrow::Status BatchStream::ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) {
+  const arrow::Status status = reader_->ReadNext(batch);
+  if (status.IsCancelled()) cancel_.InterruptAgain();
+  return status;
+}
+
+std::shared_ptr<arrow::RecordBatch> BatchStream::NextOrRaise() {
+  return RunReleased(&cancel_, [&](const CancelToken&) { return reader_->Next(); });
+}
+
+void BatchStream::Delete(BatchStream* stream) {
+  // A stream that outlives the interpreter cannot be taken apart any more.
+  if (nb::is_alive() == 0) return;
+  nb::gil_scoped_acquire acquire;
+  delete stream;
+}
+
+void RegisterBatchStream(nb::module_& module) {
+  nb::class_<BatchStream>(module, "BatchStream", "Batches, read once.")
+      .def("__iter__", [](const nb::object& self) { return self; })
+      .def("__next__",
+           [](BatchStream& self) {
+             auto batch = self.NextOrRaise();
+             if (batch == nullptr) throw nb::stop_iteration();
+             return ArrowBatch{std::move(batch)};
+           })
+      .def(
+          "__arrow_c_stream__",
+          [](std::shared_ptr<BatchStream> self, const nb::object& /*requested_schema*/) {
+            return StreamCapsule(std::move(self));
+          },
+          nb::arg("requested_schema") = nb::none());
+}
+
+}  // namespace croupier::python

@@ -1,0 +1,21 @@
+#include "register.h"
+
+#include "arrow_capsule.h"
+#include "batch_stream.h"
+#include "croupier/version.h"
+
+#if !defined(CROUPIER_EXTENSION)
+#error "CROUPIER_EXTENSION names the module"
+#endif
+
+NB_MODULE(CROUPIER_EXTENSION, module) {
+  // At interpreter exit objects may outlive the module; that is no leak of ours to report.
+  nanobind::set_leak_warnings(false);
+  module.attr("__version__") = CROUPIER_VERSION;
+  croupier::python::RegisterArrow(module);
+  croupier::python::RegisterBatchStream(module);
+  croupier::python::RegisterConfig(module);
+  croupier::python::RegisterTable(module);
+  croupier::python::RegisterPermutation(module);
+  croupier::python::RegisterLoader(module);
+}

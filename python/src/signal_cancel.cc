@@ -1,0 +1,72 @@
+#include "signal_cancel.h"
+
+#include <cxxabi.h>
+#include <unistd.h>
+
+namespace croupier::python {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPollInterval(20);
+
+// The calling thread if it is the interpreter's main thread, else no thread.
+std::thread::id ThisThreadIfMain() {
+  const nb::module_ threading = nb::module_::import_("threading");
+  const nb::object main_thread = threading.attr("main_thread")();
+  const bool is_main = threading.attr("get_ident")().equal(main_thread.attr("ident"));
+  return is_main ? std::this_thread::get_id() : std::thread::id();
+}
+
+}  // namespace
+
+GilReleased::~GilReleased() {
+  try {
+    PyEval_RestoreThread(state_);
+  } catch (const abi::__forced_unwind&) {
+    while (true) pause();
+  }
+}
+
+SignalCancel::SignalCancel()
+    : main_thread_(ThisThreadIfMain()),
+      next_poll_(std::chrono::steady_clock::now() + kPollInterval) {}
+
+SignalCancel::~SignalCancel() { Py_XDECREF(exception_); }
+
+bool SignalCancel::cancelled() const {
+  if (cancelled_.load(std::memory_order_relaxed)) return true;
+  if (std::this_thread::get_id() != main_thread_) return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_poll_) return false;
+  next_poll_ = now + kPollInterval;
+  nb::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() == 0) return false;
+  // Kept as the value alone: it carries its own traceback.
+  PyObject* type = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &exception_, &traceback);
+  PyErr_NormalizeException(&type, &exception_, &traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  cancelled_.store(true, std::memory_order_relaxed);
+  return true;
+}
+
+void SignalCancel::RaiseIfInterrupted() {
+  if (exception_ == nullptr) return;
+  const nb::object exception = nb::steal(std::exchange(exception_, nullptr));
+  cancelled_.store(false, std::memory_order_relaxed);
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
+  throw nb::python_error();
+}
+
+void SignalCancel::InterruptAgain() {
+  nb::gil_scoped_acquire acquire;
+  if (exception_ == nullptr) return;
+  const bool is_interrupt = PyErr_GivenExceptionMatches(exception_, PyExc_KeyboardInterrupt) != 0;
+  Py_CLEAR(exception_);
+  cancelled_.store(false, std::memory_order_relaxed);
+  if (is_interrupt) PyErr_SetInterrupt();
+}
+
+}  // namespace croupier::python

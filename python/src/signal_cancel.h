@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include <nanobind/nanobind.h>
+
+#include "croupier/cancel.h"
+#include "status.h"
+
+namespace croupier::python {
+
+/// Cancels when a Python signal handler raises: Ctrl-C during a call that has released the GIL.
+///
+/// Handlers run on the interpreter's main thread alone, so only there does cancelled() take the
+/// GIL, at most every 20 ms; other threads see what was found there. Made and destroyed with the
+/// GIL held; cancelled() is asked without it.
+class SignalCancel : public CancelToken {
+ public:
+  SignalCancel();
+  ~SignalCancel() override;
+  SignalCancel(const SignalCancel&) = delete;
+  SignalCancel& operator=(const SignalCancel&) = delete;
+
+  bool cancelled() const override;
+
+  /// Raise what the handler raised, if it did; the token may then be used again. The GIL is held.
+  void RaiseIfInterrupted();
+
+  /// Have a KeyboardInterrupt, if that is what the handler raised, raised again when Python goes
+  /// on: for a call that another library made, and whose error will be that library's.
+  void InterruptAgain();
+
+ private:
+  const std::thread::id main_thread_;
+  mutable std::atomic<bool> cancelled_{false};
+  // Written on the main thread only.
+  mutable std::chrono::steady_clock::time_point next_poll_;
+  mutable PyObject* exception_ = nullptr;
+};
+
+/// Runs without the GIL for its lifetime.
+///
+/// Unlike nanobind's own it survives interpreter exit: there CPython ends a daemon thread that asks
+/// for the GIL by unwinding its stack, which C++ frames do not endure. Such a thread sleeps for
+/// ever instead, as CPython 3.14 has it.
+class GilReleased {
+ public:
+  GilReleased() : state_(PyEval_SaveThread()) {}
+  ~GilReleased();
+  GilReleased(const GilReleased&) = delete;
+  GilReleased& operator=(const GilReleased&) = delete;
+
+ private:
+  PyThreadState* const state_;
+};
+
+/// Run `function(cancel token)`, which returns a Result, without the GIL; return its value or
+/// raise.
+template <typename Function>
+auto RunReleased(SignalCancel* cancel, Function&& function) {
+  auto result = [&] {
+    const GilReleased released;
+    return std::forward<Function>(function)(static_cast<const CancelToken&>(*cancel));
+  }();
+  cancel->RaiseIfInterrupted();
+  return ValueOrRaise(std::move(result));
+}
+
+template <typename Function>
+auto RunReleased(Function&& function) {
+  SignalCancel cancel;
+  return RunReleased(&cancel, std::forward<Function>(function));
+}
+
+}  // namespace croupier::python

@@ -1,0 +1,69 @@
+"""Run scripts in Python processes of their own: warnings are errors, hangs are ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+# Before a hung child is killed, faulthandler prints where its threads are.
+_PRELUDE = """\
+import faulthandler, signal
+faulthandler.enable()
+faulthandler.register(signal.SIGUSR1, all_threads=True)
+"""
+
+
+@dataclass(frozen=True)
+class Child:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def start_script(directory: Path, script: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start the script as a file, as `spawn` needs; it imports what the tests import."""
+    path = directory / "script.py"
+    path.write_text(_PRELUDE + script)
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(path), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=directory,
+        start_new_session=True,
+    )
+
+
+def wait_for(child: subprocess.Popen[str], timeout: float = 60) -> Child:
+    """Wait for the end; a child that hangs is killed with its children and fails the test."""
+    try:
+        stdout, stderr = child.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGUSR1)
+        try:
+            child.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+        stdout, stderr = child.communicate()
+        raise AssertionError(
+            f"the child hung for {timeout} s\nstdout:\n{stdout}\nstderr:\n{stderr}"
+        ) from None
+    return Child(child.returncode, stdout, stderr)
+
+
+def run_script(directory: Path, script: str, *arguments: object, timeout: float = 60) -> str:
+    """Run the script to its end; it must end well and write nothing to stderr.
+
+    Returns:
+        What it wrote to stdout.
+    """
+    child = wait_for(start_script(directory, script, *arguments), timeout)
+    assert (child.returncode, child.stderr) == (0, ""), f"stdout:\n{child.stdout}\n{child.stderr}"
+    return child.stdout

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import croupier
+
+
+@pytest.fixture
+def database() -> croupier.Connection:
+    return croupier.connect("memory://")
+
+
+@pytest.fixture
+def numbers(database: croupier.Connection) -> croupier.Table:
+    """Ten rows: x counts from 0, y is its square, s its name."""
+    return database.create_table(
+        "numbers",
+        pa.table(
+            {
+                "x": pa.array(range(10), pa.int64()),
+                "y": pa.array([float(i * i) for i in range(10)], pa.float32()),
+                "s": [str(i) for i in range(10)],
+            }
+        ),
+    )
+
+
+@pytest.fixture
+def lance_uri(tmp_path: Path) -> str:
+    """A dataset `numbers.lance` of 1000 rows in four fragments, every seventh deleted."""
+    lance = pytest.importorskip("lance")
+    rows = pa.table(
+        {"x": pa.array(range(1000), pa.int64()), "s": [f"row {i}" for i in range(1000)]}
+    )
+    uri = str(tmp_path / "numbers.lance")
+    lance.write_dataset(rows, uri, max_rows_per_file=250).delete("x % 7 = 3")
+    return uri

@@ -1,0 +1,216 @@
+import datetime
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import torch
+from croupier.util import keep_batch, tbl_to_tensor
+from torch.utils.data import default_collate
+
+import croupier
+from croupier import Permutation
+
+NUMBER_TYPES = [
+    pa.int8(),
+    pa.int16(),
+    pa.int32(),
+    pa.int64(),
+    pa.uint8(),
+    pa.uint16(),
+    pa.uint32(),
+    pa.uint64(),
+    pa.float16(),
+    pa.float32(),
+    pa.float64(),
+]
+
+
+def permutation_of(columns, format=None):
+    rows = pa.table(columns)
+    permutation = Permutation.identity(croupier.connect("memory://").create_table("t", rows))
+    return permutation if format is None else permutation.with_format(format)
+
+
+@pytest.fixture
+def mixed():
+    return permutation_of(
+        {"i": pa.array([1, 2, 3]), "f": pa.array([0.5, 1.5, 2.5]), "s": list("abc")}
+    )
+
+
+@pytest.fixture
+def numeric():
+    return permutation_of(
+        {"i": pa.array([1, 2, 3], pa.int32()), "f": pa.array([0.5, 1.5, 2.5], pa.float32())}
+    )
+
+
+def test_python_is_the_default_and_gives_row_dicts(mixed):
+    expected = [{"i": 3, "f": 2.5, "s": "c"}, {"i": 1, "f": 0.5, "s": "a"}]
+    assert mixed.take_offsets([2, 0]) == expected
+    assert mixed.with_format("arrow").with_format("python").take_offsets([2, 0]) == expected
+
+
+def test_python_col_gives_a_dict_of_lists(mixed):
+    batch = mixed.with_format("python_col").take_offsets([2, 0])
+    assert batch == {"i": [3, 1], "f": [2.5, 0.5], "s": ["c", "a"]}
+
+
+def test_arrow_gives_a_record_batch_of_the_schema(mixed):
+    batch = mixed.with_format("arrow").take_offsets([1])
+    assert isinstance(batch, pa.RecordBatch)
+    assert batch.schema == mixed.schema
+
+
+def test_pandas_and_polars_give_data_frames(mixed):
+    frame = mixed.with_format("pandas").take_offsets([1, 2])
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.to_dict("list") == {"i": [2, 3], "f": [1.5, 2.5], "s": ["b", "c"]}
+    frame = mixed.with_format("polars").take_offsets([1, 2])
+    assert isinstance(frame, pl.DataFrame)
+    assert frame.to_dict(as_series=False) == {"i": [2, 3], "f": [1.5, 2.5], "s": ["b", "c"]}
+
+
+def test_numpy_gives_one_array_of_rows_by_columns(mixed, numeric):
+    array = numeric.with_format("numpy").take_offsets([0, 2])
+    assert array.dtype == np.float64
+    assert array.tolist() == [[1, 0.5], [3, 2.5]]
+    array = mixed.with_format("numpy").take_offsets([0, 2])
+    assert array.dtype == object
+    assert array.tolist() == [[1, 0.5, "a"], [3, 2.5, "c"]]
+    assert mixed.select_columns(["i"]).with_format("numpy")[0].dtype == np.int64
+    assert mixed.with_format("numpy").take_offsets([]).shape == (0, 3)
+
+
+def test_numpy_never_mixes_booleans_into_numbers():
+    array = permutation_of({"b": [True, False], "i": [3, 4]}, "numpy").take_offsets([0, 1])
+    assert array.dtype == object
+    assert array.tolist() == [[True, 3], [False, 4]]
+
+
+@pytest.mark.parametrize("type_", NUMBER_TYPES, ids=str)
+def test_torch_batch_takes_every_number_type(type_):
+    column = pa.array(np.array([1, 2, 3], type_.to_pandas_dtype()), type_)
+    tensor = permutation_of({"c": column}, "torch_batch").take_offsets([2, 0])["c"]
+    assert tensor.shape == (2,)
+    assert tensor.dtype == getattr(torch, str(np.dtype(type_.to_pandas_dtype())))
+    assert tensor.to(torch.float64).tolist() == [3, 1]
+
+
+def test_torch_batch_takes_booleans_and_fixed_size_lists():
+    batch = permutation_of(
+        {
+            "flag": [True, False, True],
+            "vector": pa.array([[1, 2], [3, 4], [5, 6]], pa.list_(pa.float32(), 2)),
+            "flags": pa.array([[True], [False], [True]], pa.list_(pa.bool_(), 1)),
+            "matrix": pa.array([[[1, 2, 3], [4, 5, 6]]] * 3, pa.list_(pa.list_(pa.int16(), 3), 2)),
+        },
+        "torch_batch",
+    ).take_offsets([1, 2])
+    assert batch["flag"].tolist() == [False, True]
+    assert batch["flag"].dtype == torch.bool
+    assert batch["vector"].tolist() == [[3, 4], [5, 6]]
+    assert batch["flags"].tolist() == [[False], [True]]
+    assert batch["matrix"].shape == (2, 2, 3)
+    assert batch["matrix"][1].tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_batches_of_a_loop_are_the_rows_they_should_be():
+    vectors = np.arange(60, dtype=np.float32).reshape(20, 3)
+    permutation = permutation_of(
+        {"v": pa.FixedSizeListArray.from_arrays(vectors.ravel(), 3), "x": range(20)}, "torch_batch"
+    )
+    loop = list(permutation.iter(6))
+    assert [len(batch["x"]) for batch in loop] == [6, 6, 6, 2]
+    assert torch.cat([batch["x"] for batch in loop]).tolist() == list(range(20))
+    assert np.array_equal(torch.cat([batch["v"] for batch in loop]).numpy(), vectors)
+
+
+def test_torch_gives_rows_that_the_default_collate_stacks(numeric):
+    rows = numeric.with_format("torch").take_offsets([2, 0])
+    assert [row["i"].ndim for row in rows] == [0, 0]
+    batch = default_collate(rows)
+    assert batch["i"].tolist() == [3, 1]
+    assert batch["f"].tolist() == [2.5, 0.5]
+
+
+def test_torch_row_gives_a_vector_for_each_row(numeric):
+    rows = numeric.with_format("torch_row").take_offsets([2, 0])
+    assert [row.tolist() for row in rows] == [[3, 2.5], [1, 0.5]]
+    assert rows[0].dtype == torch.float64
+    lists = permutation_of(
+        {"v": pa.array([[1, 2], [3, 4]], pa.list_(pa.int64(), 2)), "x": [7, 8]}, "torch_row"
+    )
+    assert [row.tolist() for row in lists.take_offsets([0, 1])] == [[1, 2, 7], [3, 4, 8]]
+
+
+def test_torch_col_gives_columns_by_rows(numeric):
+    tensor = numeric.select_columns(["f"]).with_format("torch_col").take_offsets([2, 0])
+    assert tensor.tolist() == [[2.5, 0.5]]
+    pair = permutation_of({"a": [1, 2, 3], "b": [4, 5, 6]}, "torch_col").take_offsets([0, 2])
+    assert pair.tolist() == [[1, 3], [4, 6]]
+    lists = permutation_of(
+        {"v": pa.array([[1, 2]], pa.list_(pa.int64(), 2)), "x": [7]}, "torch_col"
+    )
+    with pytest.raises(TypeError, match="columns of different shapes.*torch_batch"):
+        lists[0]
+
+
+@pytest.mark.parametrize("format", ["torch", "torch_row", "torch_col", "torch_batch"])
+def test_empty_batches_have_every_torch_format(format):
+    permutation = permutation_of(
+        {"a": pa.array([1, 2], pa.int64()), "b": pa.array([3, 4], pa.int64())}, format
+    )
+    empty = permutation.take_offsets([])
+    if format == "torch_col":
+        assert empty.shape == (2, 0)
+    elif format == "torch_batch":
+        assert {name: tuple(tensor.shape) for name, tensor in empty.items()} == {
+            "a": (0,),
+            "b": (0,),
+        }
+    else:
+        assert empty == []
+
+
+@pytest.mark.parametrize("format", ["torch", "torch_row", "torch_col", "torch_batch"])
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (["a", "b"], "column 'c' of type string has no torch tensor; leave the column out"),
+        ([1, None], "column 'c' has 1 nulls in this batch, .* with_transform"),
+        ([datetime.date(2024, 1, 1)] * 2, "column 'c' of type date32"),
+        ([[1], [2, 3]], "column 'c' of type list"),
+        (pa.array([[1, None], [2, 3]], pa.list_(pa.int64(), 2)), "column 'c' has 1 nulls"),
+        (pa.array([None, [2, 3]], pa.list_(pa.int64(), 2)), "column 'c' has 1 nulls"),
+    ],
+)
+def test_what_makes_no_tensor_is_a_type_error_with_the_remedy(format, column, message):
+    permutation = permutation_of({"ok": [1, 2], "c": column}, format)
+    with pytest.raises(TypeError, match=message):
+        permutation.take_offsets([0, 1])
+    assert permutation.remove_columns(["c"]).take_offsets([0, 1]) is not None
+
+
+def test_other_formats_keep_nulls():
+    permutation = permutation_of({"c": [1, None]})
+    assert permutation.take_offsets([0, 1]) == [{"c": 1}, {"c": None}]
+    assert permutation.with_format("polars").take_offsets([1])["c"].to_list() == [None]
+
+
+def test_an_unknown_format_is_an_error(mixed):
+    with pytest.raises(ValueError, match="Invalid format: tensor; formats: python, python_col"):
+        mixed.with_format("tensor")
+
+
+def test_tables_collate_to_tensors(numbers):
+    table = numbers.to_arrow(["x"])
+    assert tbl_to_tensor(table).tolist() == [list(range(10))]
+    assert tbl_to_tensor(pa.concat_tables([table, table])).shape == (1, 20)
+    assert tbl_to_tensor(table.to_batches()[0]).shape == (1, 10)
+    assert tbl_to_tensor(table[:0]).shape == (1, 0)
+    with pytest.raises(TypeError, match="column 's'"):
+        tbl_to_tensor(numbers.to_arrow())
+    assert keep_batch(table) is table
