@@ -1,0 +1,136 @@
+"""The tables that the benchmarks read, made once in a cache folder.
+
+Each table lies there twice, with the same rows: as a Lance table in a LanceDB folder, written by
+pylance, and as an Arrow IPC file of one batch. All bytes follow from a seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator
+
+import lance
+import numpy as np
+import pyarrow as pa
+
+SEED = 1
+# A change to what is written below needs another version: data made before is not looked at again.
+DATA_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One table in the cache."""
+
+    name: str
+    num_rows: int
+    folder: pathlib.Path  # of a LanceDB database that holds the table `name`
+
+    @property
+    def lance(self) -> str:
+        """The Lance dataset."""
+        return str(self.folder / f"{self.name}.lance")
+
+    @property
+    def ipc(self) -> str:
+        """The Arrow IPC file."""
+        return str(self.folder / f"{self.name}.arrow")
+
+    def warm(self) -> None:
+        """Read every byte, so that the page cache holds it."""
+        for path in [pathlib.Path(self.ipc), *pathlib.Path(self.lance).rglob("*")]:
+            if path.is_file():
+                with path.open("rb", buffering=0) as file:
+                    while file.read(1 << 22):
+                        pass
+
+
+def make_images(rng: np.random.Generator, num_rows: int) -> pa.RecordBatch:
+    """Random bytes, as compressed images are: 20 to 60 kB each."""
+    sizes = rng.integers(20_000, 60_001, num_rows)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    image = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(),
+        num_rows,
+        [None, pa.py_buffer(offsets), pa.py_buffer(rng.bytes(int(offsets[-1])))],
+    )
+    return pa.RecordBatch.from_pydict({"image": image})
+
+
+def make_embeddings(rng: np.random.Generator, num_rows: int) -> pa.RecordBatch:
+    """Vectors of 768 × float32."""
+    values = rng.standard_normal(num_rows * 768, np.float32)
+    vector = pa.FixedSizeListArray.from_arrays(values, 768)
+    return pa.RecordBatch.from_pydict({"vector": vector})
+
+
+def make_tabular(rng: np.random.Generator, num_rows: int) -> pa.RecordBatch:
+    """An int64, an int32, eight float32 and a short text."""
+    words = np.array([f"item {i:x} of the shop" for i in range(100_000)], object)
+    columns = {
+        "key": rng.integers(0, 2**62, num_rows),
+        "group": rng.integers(0, 1000, num_rows, np.int32),
+    }
+    for i in range(8):
+        columns[f"x{i}"] = rng.standard_normal(num_rows, np.float32)
+    suffixes = rng.integers(0, len(words), num_rows)
+    columns["text"] = pa.array(words[suffixes], pa.string())
+    return pa.RecordBatch.from_pydict(columns)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to make a table, and how large."""
+
+    make: Callable[[np.random.Generator, int], pa.RecordBatch]
+    quick_rows: int
+    full_rows: int
+    chunk_rows: int  # made at a time; one fragment of the Lance table
+
+
+RECIPES = {
+    "images": Recipe(make_images, 20_000, 60_000, 10_000),
+    "embeddings": Recipe(make_embeddings, 200_000, 600_000, 100_000),
+    "tabular": Recipe(make_tabular, 2_000_000, 10_000_000, 1_000_000),
+}
+
+
+def cache_folder() -> pathlib.Path:
+    """Where the tables lie: ``CROUPIER_BENCH_DATA``, or a folder of the user's cache."""
+    default = pathlib.Path.home() / ".cache" / "croupier-benchmarks"
+    return pathlib.Path(os.environ.get("CROUPIER_BENCH_DATA", default))
+
+
+def provide(name: str, *, full: bool) -> Dataset:
+    """Find a table in the cache, or make it."""
+    recipe = RECIPES[name]
+    num_rows = recipe.full_rows if full else recipe.quick_rows
+    folder = cache_folder() / f"{name}-{num_rows}-v{DATA_VERSION}"
+    dataset = Dataset(name, num_rows, folder)
+    if folder.exists():
+        return dataset
+    print(f"making {folder} …", flush=True)
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    _write(Dataset(name, num_rows, unfinished), recipe)
+    unfinished.rename(folder)
+    return dataset
+
+
+def _write(dataset: Dataset, recipe: Recipe) -> None:
+    def batches() -> Iterator[pa.RecordBatch]:
+        rng = np.random.default_rng(SEED)
+        for begin in range(0, dataset.num_rows, recipe.chunk_rows):
+            yield recipe.make(rng, min(recipe.chunk_rows, dataset.num_rows - begin))
+
+    schema = recipe.make(np.random.default_rng(SEED), 1).schema
+    reader = pa.RecordBatchReader.from_batches(schema, batches())
+    lance.write_dataset(reader, dataset.lance, max_rows_per_file=recipe.chunk_rows)
+    # One batch, so that a take of Arrow's reads one array.
+    (batch,) = pa.Table.from_batches(batches()).combine_chunks().to_batches()
+    with pa.ipc.new_file(dataset.ipc, schema) as writer:
+        writer.write_batch(batch)

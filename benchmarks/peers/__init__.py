@@ -1,0 +1,1 @@
+"""The readers that are compared: each a module with `version` and `batches`, see measure.Peer."""
