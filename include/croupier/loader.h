@@ -58,9 +58,8 @@ class Loader {
   /// Wait for the next batch; null after the last.
   ///
   /// \param cancel asked while waiting; Cancelled leaves the loader usable
-  /// \return the first error of a read, with its place, once; later calls return Invalid "the
-  /// loader has
-  ///         failed". Invalid after Close.
+  /// \return the first error of a read, with its place, once; later calls return Invalid
+  ///         "the loader has failed". Invalid after Close.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(
       const CancelToken& cancel = CancelToken::Never());
 

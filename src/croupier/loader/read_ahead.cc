@@ -35,15 +35,14 @@ ReadAhead::ReadAhead(BatchPlan plan, int64_t first_batch, ReadPositions read,
       read_(std::move(read)),
       options_(options),
       read_microseconds_(read_microseconds),
+      num_threads_(std::min<int64_t>(options_.num_threads, plan_.num_batches() - first_batch)),
       next_batch_(first_batch) {
-  const int64_t num_batches = plan_.num_batches() - first_batch;
-  const int64_t num_threads = std::min<int64_t>(options_.num_threads, num_batches);
   // Signals are for the threads of the program: Python's Ctrl-C must interrupt its main thread.
   sigset_t all_signals;
   sigset_t previous;
   sigfillset(&all_signals);
   pthread_sigmask(SIG_SETMASK, &all_signals, &previous);
-  for (int64_t i = 0; i < num_threads; ++i) {
+  for (int64_t i = 0; i < num_threads_; ++i) {
     threads_.emplace_back([this] { RunThread(); });
     pthread_setname_np(threads_.back().native_handle(), "croupier-read");
   }
@@ -92,7 +91,7 @@ int64_t ReadAhead::BatchesOfNextWindow() const {
       std::min(next_window_batches_, std::max<int64_t>(1, kMaxWindowRows / plan_.batch_rows()));
   if (bytes_per_row_ > 0) {
     // Every thread makes one window while another one waits for the consumer.
-    const int64_t share = options_.budget_bytes / (int64_t{2} * std::max(1, options_.num_threads));
+    const int64_t share = options_.budget_bytes / (2 * std::max<int64_t>(1, num_threads_));
     const double rows = static_cast<double>(std::min(kMaxWindowBytes, share)) / bytes_per_row_;
     num_batches =
         std::min(num_batches, static_cast<int64_t>(rows / static_cast<double>(plan_.batch_rows())));
@@ -105,7 +104,7 @@ bool ReadAhead::MayStartWindow() const {
   if (windows_.empty()) return true;
   const auto rows = plan_.Batches(next_batch_, BatchesOfNextWindow()).num_rows();
   // Before the first window is made its rows weigh nothing yet: one window a thread, no more.
-  if (bytes_per_row_ == 0) return windows_.size() < threads_.size();
+  if (bytes_per_row_ == 0) return std::ssize(windows_) < num_threads_;
   return static_cast<double>(bytes_in_windows_) + bytes_per_row_ * static_cast<double>(rows) <=
          static_cast<double>(options_.budget_bytes);
 }

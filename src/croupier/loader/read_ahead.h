@@ -47,8 +47,7 @@ class ReadAhead {
   /// Wait for the next batch of the plan, in order; null after the last.
   ///
   /// \return Cancelled if `cancel` says so: the batch is then still to come. Any other error ends
-  /// the
-  ///         stream; its message names the batch and its positions.
+  ///         the stream; its message names the batch and its positions.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(const CancelToken& cancel);
 
   /// Tell the threads to stop; does not wait for them. Any thread.
@@ -75,6 +74,7 @@ class ReadAhead {
   const ReadPositions read_;
   const ReadAheadOptions options_;
   std::atomic<int64_t>* const read_microseconds_;
+  const int64_t num_threads_;
   CancelFlag stop_;
 
   // Guards everything below; held only to look and to move pointers, never while reading. The

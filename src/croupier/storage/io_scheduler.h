@@ -52,8 +52,7 @@ class IoScheduler {
   /// \param keep_alive owns the memory of every destination: a read that storage holds up goes on
   ///        writing there after a cancelled or failed call has returned
   /// \return IOError of the first request that failed (then what the destinations hold is
-  /// undefined);
-  ///         Cancelled within 0.1 s of the token saying so
+  ///         undefined); Cancelled within 0.1 s of the token saying so
   arrow::Status Read(const std::vector<ReadRequest>& requests,
                      std::shared_ptr<const void> keep_alive,
                      const CancelToken& cancel = CancelToken::Never());

@@ -8,6 +8,8 @@ namespace croupier::format {
 
 namespace {
 
+constexpr uint64_t kMaxFieldNumber = (1u << 29) - 1;
+
 // Parse a varint at `position` and move behind it.
 arrow::Result<uint64_t> ReadVarint(std::span<const uint8_t> bytes, size_t* position) {
   uint64_t value = 0;
@@ -90,7 +92,7 @@ arrow::Status WireField::AppendTo(std::vector<int32_t>* values) const {
 arrow::Result<WireField> WireReader::Next() {
   ARROW_ASSIGN_OR_RAISE(const uint64_t tag, ReadVarint(message_, &position_));
   WireField field;
-  if (tag >> 3 == 0 || tag >> 3 > (1u << 29)) {
+  if (tag >> 3 == 0 || tag >> 3 > kMaxFieldNumber) {
     return arrow::Status::SerializationError("protobuf: no field has the number ", tag >> 3,
                                              ", before offset ", position_);
   }

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "croupier/format/encoding/test_encoders.h"
+
+// Messages and damage for tests of parsers.
+namespace croupier::format::test {
+
+inline void AppendVarint(ByteVector* bytes, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) bytes->push_back(static_cast<uint8_t>(value | 0x80));
+  bytes->push_back(static_cast<uint8_t>(value));
+}
+
+/// A protobuf message, put together field by field.
+class Message {
+ public:
+  Message& Number(uint32_t field, uint64_t value) {
+    AppendVarint(&bytes_, uint64_t{field} << 3);
+    AppendVarint(&bytes_, value);
+    return *this;
+  }
+
+  Message& Text(uint32_t field, std::string_view text) {
+    return Append(field, text.data(), text.size());
+  }
+
+  Message& Child(uint32_t field, const Message& child = {}) {
+    return Append(field, child.bytes_.data(), child.bytes_.size());
+  }
+
+  /// A repeated number in the packed form.
+  Message& Packed(uint32_t field, const std::vector<uint64_t>& values) {
+    ByteVector content;
+    for (const uint64_t value : values) AppendVarint(&content, value);
+    return Append(field, content.data(), content.size());
+  }
+
+  const ByteVector& bytes() const { return bytes_; }
+
+ private:
+  Message& Append(uint32_t field, const void* data, size_t size) {
+    AppendVarint(&bytes_, uint64_t{field} << 3 | 2);
+    AppendVarint(&bytes_, size);
+    AppendBytes(&bytes_, data, size);
+    return *this;
+  }
+
+  ByteVector bytes_;
+};
+
+/// Calls `check(cut)` with the first 0, 1, … size - 1 bytes. Each lies in memory of its own, so
+/// that a sanitizer sees reads behind it.
+template <typename Check>
+void ForEachTruncation(const ByteVector& bytes, const Check& check) {
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    check(ByteVector(bytes.begin(), bytes.begin() + static_cast<int64_t>(size)));
+  }
+}
+
+/// Calls `check(changed, place)` with each byte from `begin` on changed in several ways, one at a
+/// time.
+template <typename Check>
+void ForEachChangedByte(ByteVector bytes, size_t begin, size_t stride, const Check& check) {
+  for (size_t place = begin; place < bytes.size(); place += stride) {
+    const uint8_t original = bytes[place];
+    for (const int change : {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff}) {
+      bytes[place] = static_cast<uint8_t>(original ^ change);
+      check(bytes, place);
+    }
+    bytes[place] = original;
+  }
+}
+
+}  // namespace croupier::format::test
