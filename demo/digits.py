@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("demo-output"))
     arguments = parser.parse_args()
     torch.manual_seed(SEED)
+    torch.set_num_threads(1)  # so small a network is slower with more
 
     table = croupier.connect(write_table(arguments.output)).open_table("digits")
     print(f"\n{table!r}\n")
