@@ -31,7 +31,8 @@ def numbers(database: croupier.Connection) -> croupier.Table:
 @pytest.fixture
 def lance_uri(tmp_path: Path) -> str:
     """A dataset `numbers.lance` of 1000 rows in four fragments, every seventh deleted."""
-    lance = pytest.importorskip("lance")
+    import lance
+
     rows = pa.table(
         {"x": pa.array(range(1000), pa.int64()), "s": [f"row {i}" for i in range(1000)]}
     )

@@ -3,12 +3,11 @@
 import struct
 from pathlib import Path
 
+import lance
 import pyarrow as pa
 import pytest
 
 import croupier
-
-lance = pytest.importorskip("lance")
 
 
 def only(folder, pattern="*"):

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 
+import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,8 +12,6 @@ from child_script import run_script
 
 import croupier
 from croupier import Loader, Permutation, permutation_builder
-
-lance = pytest.importorskip("lance")
 
 UTC = "Europe/Berlin"
 

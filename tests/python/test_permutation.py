@@ -111,7 +111,8 @@ class TestFromTables:
             Permutations(shorter, order)
 
     def test_a_permutation_of_another_version_is_refused(self, lance_uri):
-        lance = pytest.importorskip("lance")
+        import lance
+
         table = croupier.open_dataset(lance_uri)
         order = permutation_builder(table).shuffle(seed=1).execute()
         before = xs(Permutation.from_tables(table, order))
@@ -399,7 +400,8 @@ class TestPickle:
         assert again.connection_factory is open_numbers
 
     def test_a_factory_that_opens_another_version_is_refused(self, lance_uri, monkeypatch):
-        lance = pytest.importorskip("lance")
+        import lance
+
         table = croupier.open_dataset(lance_uri)
         permutation = Permutation.identity(table).with_connection_factory(open_numbers)
         pickled = pickle.dumps(permutation)

@@ -104,7 +104,8 @@ else:
 
 
 def test_a_worker_reads_the_version_of_its_parent_or_says_that_it_is_gone(tmp_path, lance_uri):
-    lance = pytest.importorskip("lance")
+    import lance
+
     script = (
         DATASETS
         + """
