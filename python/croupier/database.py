@@ -58,7 +58,8 @@ class Connection(ABC):
     def __repr__(self) -> str:
         names = self.table_names()
         shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-        return f"<croupier.Connection '{self.uri}': {len(names)} tables ({shown})>"
+        count = "1 table" if len(names) == 1 else f"{len(names)} tables"
+        return f"<croupier.Connection '{self.uri}': {count} ({shown})>"
 
 
 class _LocalConnection(Connection):
@@ -135,7 +136,7 @@ def connect(uri: str | os.PathLike[str]) -> Connection:
         >>> db = croupier.connect("memory://")
         >>> table = db.create_table("numbers", [{"x": 1}, {"x": 2}])
         >>> db
-        <croupier.Connection 'memory://': 1 tables (numbers)>
+        <croupier.Connection 'memory://': 1 table (numbers)>
         >>> len(db.open_table("numbers"))
         2
     """

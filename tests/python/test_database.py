@@ -67,7 +67,7 @@ def test_memory_databases_are_separate_and_keep_their_tables():
 def test_a_folder_lists_and_opens_its_tables(lance_uri):
     db = croupier.connect(Path(lance_uri).parent)
     assert db.table_names() == ["numbers"]
-    assert repr(db) == f"<croupier.Connection '{Path(lance_uri).parent}': 1 tables (numbers)>"
+    assert repr(db) == f"<croupier.Connection '{Path(lance_uri).parent}': 1 table (numbers)>"
     table = db.open_table("numbers")
     assert (table.name, len(table)) == ("numbers", 857)
     with pytest.raises(croupier.NameNotFoundError, match="'letters' was not found.*: numbers"):
