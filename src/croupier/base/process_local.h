@@ -43,8 +43,7 @@ class ProcessLocal {
     if (slot != nullptr && slot->epoch == epoch) return *slot->value;
     auto fresh = std::make_unique<Slot>(Slot{epoch, factory_()});
     while (true) {
-      if (slot_.compare_exchange_weak(slot, fresh.get(), std::memory_order_acq_rel,
-                                      std::memory_order_acquire)) {
+      if (slot_.compare_exchange_weak(slot, fresh.get())) {
         return *fresh.release()->value;
       }
       if (slot != nullptr && slot->epoch == epoch) return *slot->value;
@@ -52,8 +51,11 @@ class ProcessLocal {
   }
 
   /// Get this process's value if it was built already, else null.
+  ///
+  /// Sequentially consistent with Get(): of a thread that sets a flag and then calls this, and one
+  /// that calls Get() and then looks at the flag, one sees what the other did.
   T* GetIfBuilt() const {
-    Slot* slot = slot_.load(std::memory_order_acquire);
+    Slot* slot = slot_.load();
     return slot != nullptr && slot->epoch == ForkEpoch() ? slot->value.get() : nullptr;
   }
 

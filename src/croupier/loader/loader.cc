@@ -98,7 +98,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Loader::Next(const CancelToke
   if (impl_->failed) return arrow::Status::Invalid("the loader has failed");
   if (impl_->next_batch >= impl_->plan.num_batches()) return nullptr;
   const auto started = std::chrono::steady_clock::now();
-  auto next = impl_->read_ahead.Get().Next(cancel);
+  loader::ReadAhead& read_ahead = impl_->read_ahead.Get();
+  if (impl_->closed) read_ahead.Stop();  // a Close that came before there was something to stop
+  auto next = read_ahead.Next(cancel);
   impl_->wait_microseconds += std::chrono::duration_cast<std::chrono::microseconds>(
                                   std::chrono::steady_clock::now() - started)
                                   .count();

@@ -49,16 +49,22 @@ ReadAhead::ReadAhead(BatchPlan plan, int64_t first_batch, ReadPositions read,
   pthread_sigmask(SIG_SETMASK, &previous, nullptr);
 }
 
-ReadAhead::~ReadAhead() {
-  Stop();
-  for (auto& thread : threads_) thread.join();
-}
+ReadAhead::~ReadAhead() { Stop(); }
 
 void ReadAhead::Stop() {
   stop_.Cancel();
+  {
+    const std::lock_guard lock(mutex_);
+    threads_wait_.notify_all();
+    consumer_waits_.notify_all();
+  }
+  {
+    const std::lock_guard lock(join_mutex_);
+    for (auto& thread : threads_) thread.join();
+    threads_.clear();
+  }
   const std::lock_guard lock(mutex_);
-  threads_wait_.notify_all();
-  consumer_waits_.notify_all();
+  windows_.clear();
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadAhead::Next(const CancelToken& cancel) {

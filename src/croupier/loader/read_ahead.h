@@ -41,7 +41,7 @@ class ReadAhead {
   /// Start threads at batch `first_batch` of the plan.
   ReadAhead(BatchPlan plan, int64_t first_batch, ReadPositions read, ReadAheadOptions options,
             std::atomic<int64_t>* read_microseconds);
-  /// Stops and joins the threads.
+  /// Stops.
   ~ReadAhead();
 
   /// Wait for the next batch of the plan, in order; null after the last.
@@ -50,7 +50,8 @@ class ReadAhead {
   ///         the stream; its message names the batch and its positions.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(const CancelToken& cancel);
 
-  /// Tell the threads to stop; does not wait for them. Any thread.
+  /// End the threads and drop what was read; Next then says that the loader is closed. Any thread
+  /// may call, any number of times.
   void Stop();
 
  private:
@@ -89,6 +90,7 @@ class ReadAhead {
   int64_t next_window_batches_ = 1;
   double bytes_per_row_ = 0;  // of the windows made so far; 0 before the first
 
+  std::mutex join_mutex_;  // guards threads_ once they run; never held together with mutex_
   std::vector<std::thread> threads_;
 };
 
