@@ -25,6 +25,8 @@ struct OrderSpec {
     kRandom,      ///< splits are cut from the rows in an order shuffled by split_seed
   };
 
+  static constexpr int64_t kMaxSplits = 1 << 24;
+
   uint64_t base_version = 0;
   int64_t num_base_rows = 0;  ///< live rows of that version
   Split split = Split::kNone;

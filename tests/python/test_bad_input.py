@@ -108,9 +108,11 @@ def test_unknown_feature_flags_are_named(dataset):
 
 def test_a_column_of_a_type_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path):
     uri = str(tmp_path / "t.lance")
-    lance.write_dataset(pa.table({"x": [1, 2], "l": [[1], [2, 3]], "d": [{"a": 1}, {"a": 2}]}), uri)
+    # A nested column first: the parent of its child is then field 0, which protobuf leaves out.
+    rows = pa.table({"l": [[1], [2, 3]], "x": [1, 2], "d": [{"a": 1}, {"a": 2}]})
+    lance.write_dataset(rows, uri)
     table = croupier.open_dataset(uri)
-    assert table.schema.names == ["x", "l", "d"]
+    assert table.schema == rows.schema
     assert table.to_arrow(["x"])["x"].to_pylist() == [1, 2]
     permutation = croupier.Permutation.identity(table)
     assert permutation.select_columns(["x"]).take_offsets([1]) == [{"x": 2}]

@@ -15,7 +15,6 @@ namespace croupier {
 namespace {
 
 constexpr std::string_view kOrderName = "croupier-order-1";
-constexpr size_t kMaxSplits = 1 << 24;
 
 template <typename T>
 bool ParseNumber(std::string_view text, T* value) {
@@ -55,17 +54,18 @@ std::string WriteSizes(const std::vector<int64_t>& sizes) {
 }
 
 bool ParseSizes(std::string_view text, std::vector<int64_t>* sizes) {
-  while (!text.empty()) {
+  constexpr auto kMaxSplits = static_cast<size_t>(OrderSpec::kMaxSplits);
+  do {
     auto run = TakePart(&text, ',');
     int64_t size = 0;
     size_t repeats = 1;
     const auto size_text = TakePart(&run, 'x');
     if (!ParseNumber(size_text, &size) || (!run.empty() && !ParseNumber(run, &repeats)) ||
-        repeats == 0 || repeats > kMaxSplits - sizes->size()) {
+        size <= 0 || repeats == 0 || repeats > kMaxSplits - sizes->size()) {
       return false;
     }
     sizes->insert(sizes->end(), repeats, size);
-  }
+  } while (!text.empty());
   return true;
 }
 
@@ -125,7 +125,8 @@ arrow::Result<OrderSpec> OrderSpec::Parse(const std::string& text) {
   const auto shuffle = TakeValue(&rest, "shuffle");
   bool parsed = version.has_value() && rows.has_value() && split.has_value() &&
                 shuffle.has_value() && rest.empty() && ParseNumber(*version, &spec.base_version) &&
-                ParseNumber(*rows, &spec.num_base_rows) && ParseSplit(*split, &spec);
+                ParseNumber(*rows, &spec.num_base_rows) && spec.num_base_rows >= 0 &&
+                ParseSplit(*split, &spec);
   if (parsed && *shuffle != "none") {
     parsed = ParseNumber(*shuffle, &spec.shuffle_seed.emplace());
   }

@@ -28,6 +28,11 @@ TEST(OrderSpecTest, AnyOtherTextIsInvalid) {
            "croupier-order-1 version=1 rows=0 split=some shuffle=none",
            "croupier-order-1 version=1 rows=4 split=sequential:2,2 shuffle=none",
            "croupier-order-1 version=1 rows=4 split=sequential:1x99999999999 shuffle=none",
+           "croupier-order-1 version=1 rows=4 split=sequential: shuffle=none",
+           "croupier-order-1 version=1 rows=4 split=sequential:2, shuffle=none",
+           "croupier-order-1 version=1 rows=4 split=sequential:2,0 shuffle=none",
+           "croupier-order-1 version=1 rows=4 split=sequential:-2 shuffle=none",
+           "croupier-order-1 version=1 rows=-4 split=none shuffle=none",
            "croupier-order-1 version=01 rows=4 split=none shuffle=none",
        }) {
     EXPECT_TRUE(OrderSpec::Parse(text).status().IsInvalid()) << text;

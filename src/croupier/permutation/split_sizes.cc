@@ -76,6 +76,12 @@ arrow::Status SplitSizes::Validate() const {
   if (fixed.has_value() && *fixed <= 0) {
     return arrow::Status::Invalid("Split fixed config must be greater than 0: ", *fixed);
   }
+  const int64_t num_splits = ratios.has_value()   ? std::ssize(*ratios)
+                             : counts.has_value() ? std::ssize(*counts)
+                                                  : *fixed;
+  if (num_splits > OrderSpec::kMaxSplits) {
+    return arrow::Status::Invalid("at most ", OrderSpec::kMaxSplits, " splits: ", num_splits);
+  }
   return arrow::Status::OK();
 }
 

@@ -48,6 +48,7 @@ TEST(SplitSizesTest, FixedSplitsAreEqualAndRoundedDown) {
   ExpectInvalid(Fixed(0), 10, "must be greater than 0");
   ExpectInvalid(Fixed(11), 10,
                 "Split fixed config specified 11 splits but only 10 rows are available.");
+  ExpectInvalid(Fixed(OrderSpec::kMaxSplits + 1), 1 << 30, "at most 16777216 splits: 16777217");
 }
 
 TEST(SplitSizesTest, ExactlyOneWayMustBeChosen) {

@@ -19,7 +19,7 @@ namespace croupier::format {
 struct Field {
   std::string name;
   int32_t id = 0;
-  int32_t parent_id = -1;
+  int32_t parent_id = 0;  ///< -1 for a column of the table
   std::string logical_type;
   bool nullable = false;
   std::vector<WireMapEntry> metadata;
