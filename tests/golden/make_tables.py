@@ -97,6 +97,23 @@ def main():
     save(folder, "empty", write("empty", numbers.slice(0, 0)))
     save(folder, "old_format", write("old_format", numbers, "2.0"), [])
 
+    # Values that are wide: records of their own, read in place or not; and columns of one value.
+    rng = np.random.default_rng(8)
+    vectors = pa.array(rng.integers(0, 100, 40 * 72).astype(np.float32))
+    is_null = pa.array([i % 5 == 3 for i in range(40)])
+    docs = [None if i % 7 == 5 else rng.bytes(300 + 2 * i) for i in range(40)]
+    records = pa.table(
+        {
+            "vector": pa.FixedSizeListArray.from_arrays(vectors, 72),
+            "vector_or_null": pa.FixedSizeListArray.from_arrays(vectors, 72, mask=is_null),
+            "doc": pa.array(docs, pa.large_binary()),
+            "same": pa.array([7] * 40, pa.uint16()),
+            "none": pa.array([None] * 40, pa.float64()),
+            "flag": pa.array([None if i % 11 == 0 else i % 3 == 0 for i in range(40)]),
+        }
+    )
+    save(folder, "records", write("records", records, rows_per_file=16))
+
 
 if __name__ == "__main__":
     main()

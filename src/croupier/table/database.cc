@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <arrow/status.h>
+#include <arrow/util/uri.h>
 
 #include "croupier/storage/object_store.h"
 
@@ -41,7 +42,9 @@ arrow::Result<std::string> Database::TableUri(const std::string& name) const {
       name.find('\0') != std::string::npos) {
     return arrow::Status::Invalid("not a name of a table: '", name, "'");
   }
-  return uri_ + (uri_.ends_with('/') ? "" : "/") + name + std::string(kTableSuffix);
+  const bool is_path = uri_.find("://") == std::string::npos;
+  return uri_ + (uri_.ends_with('/') ? "" : "/") + (is_path ? name : arrow::util::UriEscape(name)) +
+         std::string(kTableSuffix);
 }
 
 arrow::Result<std::shared_ptr<const TableSource>> Database::OpenTable(

@@ -22,7 +22,7 @@ DecodedPage::DecodedPage(DecodedCache* cache, int64_t num_chunks)
   cache_->Register(this);
 }
 
-DecodedPage::~DecodedPage() { cache_->Unregister(this, bytes_); }
+DecodedPage::~DecodedPage() { cache_->Unregister(this); }
 
 std::vector<std::shared_ptr<const arrow::ArrayData>> DecodedPage::Find(
     const std::vector<int64_t>& chunks) {
@@ -71,10 +71,11 @@ void DecodedCache::Register(DecodedPage* page) {
   pages_.insert(page);
 }
 
-void DecodedCache::Unregister(DecodedPage* page, int64_t bytes) {
+void DecodedCache::Unregister(DecodedPage* page) {
   const std::lock_guard lock(mutex_);
   pages_.erase(page);
-  used_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  // Under the lock: a sweep may be clearing the page at this moment.
+  used_bytes_.fetch_sub(page->Clear(), std::memory_order_relaxed);
 }
 
 bool DecodedCache::Reserve(int64_t bytes) {

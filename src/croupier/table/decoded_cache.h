@@ -59,7 +59,7 @@ class DecodedCache {
  private:
   friend class DecodedPage;
   void Register(DecodedPage* page);
-  void Unregister(DecodedPage* page, int64_t bytes);
+  void Unregister(DecodedPage* page);
   bool Reserve(int64_t bytes);
 
   const int64_t limit_bytes_;

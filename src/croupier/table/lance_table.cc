@@ -12,6 +12,7 @@
 #include <arrow/status.h>
 #include <arrow/type.h>
 
+#include "croupier/format/file/file_footer.h"
 #include "croupier/format/manifest/manifest_name.h"
 #include "croupier/format/page/leaf_shape.h"
 #include "croupier/storage/range_fetch.h"
@@ -127,6 +128,14 @@ class LanceScan : public arrow::RecordBatchReader {
   std::shared_ptr<arrow::Schema> schema() const override { return projection_.schema; }
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+    // Rows of a batch that failed must not be left out of what follows.
+    ARROW_RETURN_NOT_OK(status_);
+    status_ = ReadBatch(batch);
+    return status_;
+  }
+
+ private:
+  arrow::Status ReadBatch(std::shared_ptr<arrow::RecordBatch>* batch) {
     ARROW_RETURN_NOT_OK(options_.cancel->Check());
     std::vector<FragmentRows> rows;
     int64_t num_rows = 0;
@@ -155,7 +164,6 @@ class LanceScan : public arrow::RecordBatchReader {
         .Value(batch);
   }
 
- private:
   // The next live rows of the current fragment, as many as the batch still needs.
   std::vector<RowRun> NextRuns(int64_t num_physical_rows, int64_t* num_rows) {
     std::vector<RowRun> runs;
@@ -201,6 +209,7 @@ class LanceScan : public arrow::RecordBatchReader {
   std::shared_ptr<const DeletionVector> deletions_;
   size_t next_deleted_run_ = 0;
   std::vector<uint64_t> row_ids_;  // of the batch in the making
+  arrow::Status status_;
 };
 
 LanceTable::State::State(size_t num_files, size_t num_fragments)
@@ -256,6 +265,16 @@ arrow::Status LanceTable::IndexFragments() {
     fragments_.push_back(
         {metadata.id, metadata.num_physical_rows, files_.size(), known->second, &metadata});
     for (const auto& file : metadata.files) {
+      // Without column indices every column of a legacy file would be null.
+      if (file.major_version == 0 && file.minor_version < 3) {
+        const auto status = format::CheckFileVersion(file.major_version, file.minor_version);
+        if (!status.ok()) return AtLocation("data/" + file.path, status);
+      }
+      if (file.base_id.has_value()) {
+        return arrow::Status::NotImplemented(
+            "fragment ", metadata.id,
+            " has a data file in another dataset: clones cannot be read yet");
+      }
       files_.push_back({files_.size(), "data/" + file.path, file.size_bytes});
     }
   }
@@ -361,9 +380,6 @@ arrow::Result<LanceTable::Projection> LanceTable::Project(
   Projection projection;
   ARROW_ASSIGN_OR_RAISE(projection.schema, ProjectSchema(*schema(), columns));
   for (const auto& name : columns) {
-    if (std::count(columns.begin(), columns.end(), name) > 1) {
-      return arrow::Status::Invalid("a column is asked for twice: '", name, "'");
-    }
     if (name == kRowIdColumn) {
       if (manifest_->has_stable_row_ids()) {
         return arrow::Status::NotImplemented(

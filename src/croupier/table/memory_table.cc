@@ -125,10 +125,14 @@ class MemoryTable : public TableSource {
         arrays.push_back(indices);
         continue;
       }
-      ARROW_ASSIGN_OR_RAISE(
-          auto taken, arrow::compute::Take(column, indices,
-                                           arrow::compute::TakeOptions::NoBoundsCheck(), &context));
-      const auto& chunked = taken.chunked_array();
+      const auto taken = arrow::compute::Take(
+          column, indices, arrow::compute::TakeOptions::NoBoundsCheck(), &context);
+      if (!taken.ok()) {
+        return taken.status().WithMessage("column '", field->name(), "' (",
+                                          field->type()->ToString(),
+                                          "): ", taken.status().message());
+      }
+      const auto& chunked = taken->chunked_array();
       if (chunked->num_chunks() == 1) {
         arrays.push_back(chunked->chunk(0));
       } else {

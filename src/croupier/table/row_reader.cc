@@ -86,14 +86,15 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         pool_(pool) {}
 
   arrow::Result<arrow::ArrayVector> Run(int64_t num_slots, bool remember_chunks) {
+    ARROW_RETURN_NOT_OK(OpenFiles());
+    ARROW_RETURN_NOT_OK(OpenColumns());
+    ARROW_RETURN_NOT_OK(OpenPages());
+    // Only now: the pages say that values are as wide as the schema claims.
     for (const auto& column : columns_) {
       auto assembler = format::ColumnAssembler::Make(column.type, num_slots, pool_);
       if (!assembler.ok()) return AtColumn(column, assembler.status());
       assemblers_.push_back(*std::move(assembler));
     }
-    ARROW_RETURN_NOT_OK(OpenFiles());
-    ARROW_RETURN_NOT_OK(OpenColumns());
-    ARROW_RETURN_NOT_OK(OpenPages());
     ARROW_RETURN_NOT_OK(PlanData());
     ARROW_RETURN_NOT_OK(data_.Run(scheduler_, shared_from_this(), cancel_, pool_));
     ARROW_RETURN_NOT_OK(Decode(remember_chunks));
@@ -119,8 +120,9 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
                               status.message());
   }
 
+  // What opens files and pages is remembered, so it cannot come from the pool of one call.
   arrow::Status Fetch(storage::RangeFetch* fetch) {
-    return fetch->Run(scheduler_, nullptr, cancel_, pool_);
+    return fetch->Run(scheduler_, nullptr, cancel_, arrow::default_memory_pool());
   }
 
   // Wave 1: the ends of files that are not open yet.
@@ -257,7 +259,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   // Cut the rows of a fragment at the pages of one column.
   arrow::Status AssignPages(const FragmentRows& fragment, size_t column) {
     const auto& location = fragment.locations[column];
-    if (location.file == nullptr) return assemblers_[column]->AppendNulls(fragment.runs);
+    if (location.file == nullptr) return arrow::Status::OK();
     const auto& file = open_files_.at(location.file->file_number);
     const auto cached = file->Find(location.column_index, *columns_[column].type);
     if (cached == nullptr) {
@@ -331,6 +333,12 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
 
   // Wave 4: plan the data.
   arrow::Status PlanData() {
+    for (const auto& fragment : fragments_) {
+      for (size_t i = 0; i < columns_.size(); ++i) {
+        if (fragment.locations[i].file != nullptr) continue;
+        ARROW_RETURN_NOT_OK(assemblers_[i]->AppendNulls(fragment.runs));
+      }
+    }
     for (auto& rows : page_rows_) {
       const format::Page& page = *rows.page().page();
       if (const auto* chunks = page.AsChunks()) {
@@ -422,7 +430,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       const auto* page = rows.page().page()->AsChunks();
       ARROW_ASSIGN_OR_RAISE(
           std::shared_ptr<const arrow::ArrayData> decoded,
-          page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched), pool_));
+          page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched),
+                            remember_chunks ? arrow::default_memory_pool() : pool_));
       if (remember_chunks) {
         rows.page().decoded()->Insert(chunk_rows->chunk, decoded,
                                       arrow::util::TotalBufferSize(*decoded));

@@ -66,6 +66,9 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ProjectSchema(
     const arrow::Schema& schema, const std::vector<std::string>& columns) {
   arrow::FieldVector fields;
   for (const auto& name : columns) {
+    if (std::count(columns.begin(), columns.end(), name) > 1) {
+      return arrow::Status::Invalid("a column is asked for twice: '", name, "'");
+    }
     if (name == kRowIdColumn) {
       fields.push_back(arrow::field(kRowIdColumn, arrow::uint64()));
       continue;

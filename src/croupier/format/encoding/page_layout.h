@@ -151,8 +151,7 @@ struct PageLayout {
   /// Parse the message.
   ///
   /// \return SerializationError for malformed bytes; NotImplemented for a layout or an encoding
-  /// with an
-  ///         unknown number
+  ///         with an unknown number
   static arrow::Result<PageLayout> Parse(std::span<const uint8_t> message);
 };
 

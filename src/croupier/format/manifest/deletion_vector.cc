@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 #include <arrow/array.h>
@@ -44,11 +45,20 @@ arrow::Result<std::vector<uint32_t>> ReadOffsets(const std::shared_ptr<arrow::Bu
     ARROW_ASSIGN_OR_RAISE(const auto batch, reader->ReadRecordBatch(i));
     ARROW_RETURN_NOT_OK(batch->ValidateFull());
     const auto& column = static_cast<const arrow::UInt32Array&>(*batch->column(0));
+    if (column.null_count() != 0) {
+      return arrow::Status::SerializationError("some rows are null: ", column.null_count());
+    }
     if (column.length() > num_physical_rows - static_cast<int64_t>(offsets.size())) {
       return arrow::Status::SerializationError("more rows than the fragment has: ", column.length(),
                                                " of ", num_physical_rows);
     }
-    offsets.insert(offsets.end(), column.raw_values(), column.raw_values() + column.length());
+    // The values need not be aligned: they lie in the file as it was given.
+    const auto* values = reinterpret_cast<const uint8_t*>(column.raw_values());
+    const size_t num_before = offsets.size();
+    const auto num_values = static_cast<size_t>(column.length());
+    offsets.resize(num_before + num_values);
+    if (num_values == 0) continue;
+    std::memcpy(offsets.data() + num_before, values, num_values * sizeof(uint32_t));
   }
   return offsets;
 }
@@ -142,9 +152,9 @@ arrow::Result<std::shared_ptr<const DeletionVector>> DeletionVector::ParseBitmap
 arrow::Result<std::shared_ptr<const DeletionVector>> DeletionVector::ParseArrow(
     const std::shared_ptr<arrow::Buffer>& bytes, int64_t num_physical_rows) {
   // The file states how large its buffers are before they were compressed; it does not get more
-  // than all rows of the fragment could need, and never more than a zstd stream of its size can
-  // hold.
-  constexpr int64_t kMaxCompression = 1 << 15;
+  // than all rows of the fragment could need, and never more than distinct numbers of its size
+  // could be compressed from.
+  constexpr int64_t kMaxCompression = 256;
   const int64_t limit_bytes =
       std::min(num_physical_rows * 5, bytes->size() * kMaxCompression) + (1 << 16);
   arrow::ProxyMemoryPool own_pool(arrow::default_memory_pool());  // counts only what is read here

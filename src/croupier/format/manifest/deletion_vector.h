@@ -25,7 +25,7 @@ class DeletionVector {
 
   /// Parse the bitmap form: portable 32-bit Roaring (lance-table.md, 8.1).
   ///
-  /// \param num_physical_rows of the fragment: every offset must be below
+  /// \param num_physical_rows of the fragment, below 2^32: every offset must be below
   static arrow::Result<std::shared_ptr<const DeletionVector>> ParseBitmap(
       std::span<const uint8_t> bytes, int64_t num_physical_rows);
 

@@ -70,8 +70,7 @@ struct Manifest {
   /// Parse a manifest file.
   ///
   /// \return SerializationError for malformed bytes; NotImplemented for reader feature flags or a
-  /// data
-  ///         format that cannot be read, naming them
+  ///         data format that cannot be read, naming them
   static arrow::Result<std::shared_ptr<const Manifest>> Parse(std::span<const uint8_t> file);
 };
 

@@ -177,11 +177,9 @@ arrow::Result<std::shared_ptr<arrow::DataType>> TypeOf(const Field& field) {
   return ParseType(field.logical_type, kMaxDepth);
 }
 
-arrow::Status Complete(Field* field, int depth) {
-  if (depth <= 0) {
-    return arrow::Status::SerializationError("schema: fields nest deeper than ", kMaxDepth);
-  }
-  for (auto& child : field->children) ARROW_RETURN_NOT_OK(Complete(&child, depth - 1));
+// Give a field and those below it their Arrow fields.
+arrow::Status Complete(Field* field) {
+  for (auto& child : field->children) ARROW_RETURN_NOT_OK(Complete(&child));
   auto type = TypeOf(*field);
   if (type.status().IsNotImplemented()) {
     field->is_unknown = true;
@@ -266,11 +264,27 @@ bool Field::is_leaf() const { return children.empty() || is_blob() || is_packed_
 
 arrow::Result<std::vector<Field>> ParseFields(
     const std::vector<std::span<const uint8_t>>& messages) {
+  struct Place {
+    size_t index = 0;
+    int depth = 0;
+  };
   std::vector<Field> flat;
-  std::map<int32_t, size_t> by_id;
+  std::map<int32_t, Place> by_id;
   for (const auto& message : messages) {
     ARROW_ASSIGN_OR_RAISE(auto field, ParseField(message));
-    if (field.id < 0 || !by_id.emplace(field.id, flat.size()).second) {
+    Place place{flat.size(), 1};
+    if (field.parent_id >= 0) {
+      const auto parent = by_id.find(field.parent_id);
+      if (parent == by_id.end()) {
+        return arrow::Status::SerializationError("schema: the parent of field '", field.name,
+                                                 "' does not come before it: ", field.parent_id);
+      }
+      place.depth = parent->second.depth + 1;
+      if (place.depth > kMaxDepth) {
+        return arrow::Status::SerializationError("schema: fields nest deeper than ", kMaxDepth);
+      }
+    }
+    if (field.id < 0 || !by_id.emplace(field.id, place).second) {
       return arrow::Status::SerializationError("schema: field '", field.name,
                                                "' has a negative or repeated id: ", field.id);
     }
@@ -280,14 +294,7 @@ arrow::Result<std::vector<Field>> ParseFields(
   std::vector<Field> roots;
   for (size_t i = flat.size(); i-- > 0;) {
     auto* siblings = &roots;
-    if (flat[i].parent_id >= 0) {
-      const auto parent = by_id.find(flat[i].parent_id);
-      if (parent == by_id.end() || parent->second >= i) {
-        return arrow::Status::SerializationError("schema: the parent of field '", flat[i].name,
-                                                 "' does not come before it: ", flat[i].parent_id);
-      }
-      siblings = &flat[parent->second].children;
-    }
+    if (flat[i].parent_id >= 0) siblings = &flat[by_id.at(flat[i].parent_id).index].children;
     siblings->push_back(std::move(flat[i]));
     // Children were met last to first.
     std::reverse(siblings->back().children.begin(), siblings->back().children.end());
@@ -295,7 +302,7 @@ arrow::Result<std::vector<Field>> ParseFields(
   std::reverse(roots.begin(), roots.end());
   std::set<std::string_view> names;
   for (auto& root : roots) {
-    ARROW_RETURN_NOT_OK(Complete(&root, kMaxDepth));
+    ARROW_RETURN_NOT_OK(Complete(&root));
     if (!names.insert(root.name).second) {
       return arrow::Status::SerializationError("schema: two columns have the name '", root.name,
                                                "'");

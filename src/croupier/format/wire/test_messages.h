@@ -14,6 +14,19 @@ inline void AppendVarint(ByteVector* bytes, uint64_t value) {
   bytes->push_back(static_cast<uint8_t>(value));
 }
 
+/// The bytes of "0a 19 ff".
+inline ByteVector FromHex(std::string_view text) {
+  ByteVector bytes;
+  int num_digits = 0;
+  for (const char c : text) {
+    if (c == ' ') continue;
+    const int digit = c <= '9' ? c - '0' : c - 'a' + 10;
+    if (num_digits++ % 2 == 0) bytes.push_back(0);
+    bytes.back() = static_cast<uint8_t>(bytes.back() << 4 | digit);
+  }
+  return bytes;
+}
+
 /// A protobuf message, put together field by field.
 class Message {
  public:
