@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Cut the seeds of the fuzzers out of the golden files.
+
+    python fuzz/make_corpus.py
+
+Writes fuzz/corpus/NAME/, one file for each different seed, named by its hash. Needs pyarrow, to
+tell the types of golden columns.
+"""
+
+import hashlib
+import pathlib
+import struct
+
+import pyarrow as pa
+
+FOLDER = pathlib.Path(__file__).parent
+GOLDEN = FOLDER.parent / "tests" / "golden"
+MAX_PAGE_BYTES = 1500
+MAX_FILE_BYTES = 2100
+
+# Each table in one of the two versions: the pages of the other are much the same.
+PAGE_FILES = [
+    "types_v2_1.lance",
+    "compressed_v2_2.lance",
+    "constants_v2_2.lance",
+    "encodings_v2_2.lance",
+    "full_zip_v2_2.lance",
+]
+
+# In the order of page_fuzz.cc.
+PAGE_TYPES = [
+    pa.null(),
+    pa.bool_(),
+    pa.int8(),
+    pa.uint16(),
+    pa.int32(),
+    pa.int64(),
+    pa.float16(),
+    pa.float32(),
+    pa.float64(),
+    pa.decimal128(20, 2),
+    pa.decimal256(60, 0),
+    pa.date64(),
+    pa.time32("s"),
+    pa.timestamp("us"),
+    pa.binary(3),
+    pa.utf8(),
+    pa.large_utf8(),
+    pa.binary(),
+    pa.large_binary(),
+    pa.list_(pa.float32(), 4),
+    pa.list_(pa.bool_(), 5),
+    pa.list_(pa.int16(), 6),
+    pa.list_(pa.list_(pa.int16(), 3), 2),
+]
+
+
+def write(name, seed):
+    """Write one seed of a fuzzer."""
+    folder = FOLDER / "corpus" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha1(seed).hexdigest()[:16]).write_bytes(seed)
+
+
+def read_varint(data, position):
+    """Read the varint at a position, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, position
+
+
+def fields(message):
+    """Read the varints and bytes of a message as (number, value)."""
+    position = 0
+    while position < len(message):
+        tag, position = read_varint(message, position)
+        value, position = read_varint(message, position)
+        if tag % 8 == 2:
+            value, position = message[position : position + value], position + value
+        yield tag // 8, value
+
+
+def field(message, number):
+    """Find the first field of a number; no bytes if there is none."""
+    return next((value for found, value in fields(message) if found == number), b"")
+
+
+def numbers(packed):
+    """Read packed varints."""
+    position = 0
+    while position < len(packed):
+        value, position = read_varint(packed, position)
+        yield value
+
+
+def shape(message):
+    """Show which fields a message has at every level, as far as they look like messages."""
+    try:
+        parts = [(number, shape(value) if value else "") for number, value in fields(message)]
+        return "".join(f"{number}({inner})" for number, inner in parts)
+    except (IndexError, TypeError):
+        return ""
+
+
+def columns(file):
+    """Read the ColumnMetadata messages of a data file."""
+    _, tables, _, _, num_columns = struct.unpack_from("<QQQII", file, len(file) - 40)
+    for i in range(num_columns):
+        offset, size = struct.unpack_from("<QQ", file, tables + 16 * i)
+        yield file[offset : offset + size]
+
+
+def write_manifests():
+    """Write the Manifest messages of the golden tables."""
+    for path in sorted(GOLDEN.glob("tables/*.lance/_versions/*.manifest")):
+        file = path.read_bytes()
+        (offset,) = struct.unpack_from("<Q", file, len(file) - 16)
+        write("manifest", file[offset + 4 : -16])
+
+
+def write_deletion_files():
+    """Write the golden deletion files in the Arrow form, and a bitmap of each kind of container."""
+    for path in sorted(GOLDEN.glob("tables/*.lance/_deletions/*.arrow")):
+        write("deletion_vector", struct.pack("<BI", 1, 30) + path.read_bytes())
+    for bitmap in (
+        "3b300000 01 00001d00 0100 00001d00",  # a run
+        "3a300000 02000000 00000000 01000100 18000000 1a000000 0300 70117111",  # two arrays
+        "3a300000 01000000 0000ff1f 10000000" + "ff" * 1024 + "00" * 7168,  # bits
+    ):
+        write("deletion_vector", struct.pack("<BI", 0, 80000) + bytes.fromhex(bitmap))
+
+
+def write_data_files():
+    """Write the small data files of the golden tables, and their column metadata alone."""
+    for path in sorted(GOLDEN.glob("tables/*.lance/data/*.lance")):
+        file = path.read_bytes()
+        if len(file) > MAX_FILE_BYTES:
+            continue
+        write("data_file", file)
+        for column in columns(file):
+            write("data_file", column)
+
+
+def write_pages():
+    """Write one small page of each type and of each shape of layout, and the layouts alone."""
+    seen = set()
+    for name in PAGE_FILES:
+        file = (GOLDEN / "pages" / name).read_bytes()
+        table = name.split("_v2_")[0]
+        schema = pa.ipc.open_file(GOLDEN / "pages" / f"{table}.arrow").schema
+        for column, kind in zip(columns(file), schema.types, strict=True):
+            for number, page in fields(column):
+                if number != 2:
+                    continue
+                layout = field(field(field(field(page, 4), 2), 1), 2)
+                ranges = zip(numbers(field(page, 1)), numbers(field(page, 2)), strict=True)
+                buffers = [file[offset : offset + size] for offset, size in ranges]
+                size = sum(map(len, buffers)) + len(layout)
+                news = {kind, shape(layout)} - seen
+                if kind not in PAGE_TYPES or size > MAX_PAGE_BYTES or not news:
+                    continue
+                seen |= news
+                write("page_layout", layout)
+                seed = struct.pack("<BHH", PAGE_TYPES.index(kind), field(page, 3), len(layout))
+                seed += layout + struct.pack("<B", len(buffers))
+                seed += b"".join(struct.pack("<H", len(buffer)) for buffer in buffers)
+                write("page", seed + b"".join(buffers))
+
+
+if __name__ == "__main__":
+    write_manifests()
+    write_deletion_files()
+    write_data_files()
+    write_pages()
