@@ -24,23 +24,21 @@ DecodedPage::DecodedPage(DecodedCache* cache, int64_t num_chunks)
 
 DecodedPage::~DecodedPage() { cache_->Unregister(this); }
 
-std::vector<std::shared_ptr<const arrow::ArrayData>> DecodedPage::Find(
-    const std::vector<int64_t>& chunks) {
+std::vector<format::DecodedRows> DecodedPage::Find(const std::vector<int64_t>& chunks) {
   last_use_.store(cache_->now_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  std::vector<std::shared_ptr<const arrow::ArrayData>> found;
+  std::vector<format::DecodedRows> found;
   found.reserve(chunks.size());
   const std::lock_guard lock(mutex_);
   for (const int64_t chunk : chunks) found.push_back(chunks_[static_cast<size_t>(chunk)]);
   return found;
 }
 
-void DecodedPage::Insert(int64_t chunk, std::shared_ptr<const arrow::ArrayData> decoded,
-                         int64_t bytes) {
+void DecodedPage::Insert(int64_t chunk, format::DecodedRows decoded, int64_t bytes) {
   if (!cache_->Reserve(bytes)) return;
   {
     const std::lock_guard lock(mutex_);
     auto& slot = chunks_[static_cast<size_t>(chunk)];
-    if (slot == nullptr) {
+    if (slot.array == nullptr) {
       slot = std::move(decoded);
       bytes_ += bytes;
       return;
@@ -52,7 +50,7 @@ void DecodedPage::Insert(int64_t chunk, std::shared_ptr<const arrow::ArrayData> 
 
 int64_t DecodedPage::Clear() {
   const std::lock_guard lock(mutex_);
-  std::fill(chunks_.begin(), chunks_.end(), nullptr);
+  std::fill(chunks_.begin(), chunks_.end(), format::DecodedRows{});
   return std::exchange(bytes_, 0);
 }
 

@@ -9,6 +9,8 @@
 
 #include <arrow/type_fwd.h>
 
+#include "croupier/format/page/column_assembler.h"
+
 namespace croupier::table {
 
 class DecodedCache;
@@ -21,11 +23,11 @@ class DecodedPage {
   DecodedPage(DecodedCache* cache, int64_t num_chunks);
   ~DecodedPage();
 
-  /// Get the decoded form of each chunk asked for; null where it is not remembered.
-  std::vector<std::shared_ptr<const arrow::ArrayData>> Find(const std::vector<int64_t>& chunks);
+  /// Get the decoded form of each chunk asked for; without an array where it is not remembered.
+  std::vector<format::DecodedRows> Find(const std::vector<int64_t>& chunks);
 
   /// Remember a decoded chunk if the cache has room for it.
-  void Insert(int64_t chunk, std::shared_ptr<const arrow::ArrayData> decoded, int64_t bytes);
+  void Insert(int64_t chunk, format::DecodedRows decoded, int64_t bytes);
 
  private:
   friend class DecodedCache;
@@ -35,7 +37,7 @@ class DecodedPage {
   DecodedCache* const cache_;
   std::atomic<int64_t> last_use_{0};
   std::mutex mutex_;  // guards chunks_ and bytes_; taken after the cache's mutex, never before it
-  std::vector<std::shared_ptr<const arrow::ArrayData>> chunks_;
+  std::vector<format::DecodedRows> chunks_;
   int64_t bytes_ = 0;
 };
 

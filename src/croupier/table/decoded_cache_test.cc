@@ -15,11 +15,11 @@
 namespace croupier::table {
 namespace {
 
-using Chunk = std::shared_ptr<const arrow::ArrayData>;
+using Chunk = format::DecodedRows;
 
-Chunk MakeChunk() { return arrow::ArrayData::Make(arrow::null(), 1, {nullptr}, 1); }
+Chunk MakeChunk() { return {arrow::ArrayData::Make(arrow::null(), 1, {nullptr}, 1)}; }
 
-bool Remembers(DecodedPage* page, int64_t chunk) { return page->Find({chunk})[0] != nullptr; }
+bool Remembers(DecodedPage* page, int64_t chunk) { return page->Find({chunk})[0] != Chunk{}; }
 
 // Takes that use no page, until those that were in use no longer are.
 void FallOutOfUse(DecodedCache* cache) {
@@ -33,7 +33,7 @@ TEST(DecodedCacheTest, WhatWasInsertedIsFoundInTheOrderAskedFor) {
   const auto third = MakeChunk();
   page.Insert(0, first, 10);
   page.Insert(2, third, 20);
-  EXPECT_EQ(page.Find({2, 1, 0}), (std::vector<Chunk>{third, nullptr, first}));
+  EXPECT_EQ(page.Find({2, 1, 0}), (std::vector<Chunk>{third, {}, first}));
   EXPECT_EQ(cache.used_bytes(), 30);
 }
 
@@ -117,7 +117,7 @@ TEST(DecodedCacheTest, AForgottenChunkLivesOnWhereItIsUsed) {
   page->Insert(0, MakeChunk(), 10);
   const auto found = page->Find({0})[0];
   page.reset();
-  EXPECT_EQ(found->length, 1);
+  EXPECT_EQ(found.array->length, 1);
 }
 
 TEST(DecodedCacheTest, ThreadsThatInsertForgetAndCloseKeepTheCount) {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <arrow/type.h>
-
 namespace croupier::table {
 
 void CachedPage::SetPage(std::shared_ptr<const format::Page> page, DecodedCache* cache) {
@@ -18,8 +16,8 @@ void CachedPage::SetPage(std::shared_ptr<const format::Page> page, DecodedCache*
 }
 
 CachedColumn::CachedColumn(std::shared_ptr<const format::ColumnMetadata> metadata,
-                           std::shared_ptr<arrow::DataType> type)
-    : metadata_(std::move(metadata)), type_(std::move(type)) {
+                           std::shared_ptr<const format::LeafPath> path)
+    : metadata_(std::move(metadata)), path_(std::move(path)) {
   pages_.reserve(metadata_->pages.size());
   for (const auto& page : metadata_->pages) pages_.push_back(std::make_unique<CachedPage>(&page));
 }
@@ -32,10 +30,10 @@ size_t CachedColumn::PageOf(int64_t row) const {
 }
 
 std::shared_ptr<const CachedColumn> CachedFile::Find(int32_t column_index,
-                                                     const arrow::DataType& type) {
+                                                     const format::LeafPath& path) {
   const std::lock_guard lock(mutex_);
   const auto found = columns_.find(column_index);
-  if (found == columns_.end() || !found->second->type()->Equals(type)) return nullptr;
+  if (found == columns_.end() || !found->second->path()->Equals(path)) return nullptr;
   return found->second;
 }
 
@@ -43,8 +41,8 @@ std::shared_ptr<const CachedColumn> CachedFile::Insert(int32_t column_index,
                                                        std::shared_ptr<const CachedColumn> column) {
   const std::lock_guard lock(mutex_);
   const auto& first = columns_.try_emplace(column_index, column).first->second;
-  // A malformed manifest may give one column to two fields of different types.
-  return first->type()->Equals(*column->type()) ? first : column;
+  // A malformed manifest may give one column to two fields of different paths.
+  return first->path()->Equals(*column->path()) ? first : column;
 }
 
 std::shared_ptr<CachedFile> FileCache::Find(size_t file_number) {

@@ -15,6 +15,7 @@
 
 #include "croupier/format/file/data_file.h"
 #include "croupier/format/file/file_footer.h"
+#include "croupier/format/page/leaf_path.h"
 #include "croupier/format/page/page.h"
 #include "croupier/storage/object_store.h"
 #include "croupier/table/decoded_cache.h"
@@ -48,9 +49,9 @@ class CachedPage {
 class CachedColumn {
  public:
   CachedColumn(std::shared_ptr<const format::ColumnMetadata> metadata,
-               std::shared_ptr<arrow::DataType> type);
+               std::shared_ptr<const format::LeafPath> path);
 
-  const std::shared_ptr<arrow::DataType>& type() const { return type_; }
+  const std::shared_ptr<const format::LeafPath>& path() const { return path_; }
   int64_t num_rows() const { return metadata_->num_rows(); }
   size_t num_pages() const { return pages_.size(); }
   CachedPage& page(size_t page_index) const { return *pages_[page_index]; }
@@ -60,7 +61,7 @@ class CachedColumn {
 
  private:
   std::shared_ptr<const format::ColumnMetadata> metadata_;
-  std::shared_ptr<arrow::DataType> type_;
+  std::shared_ptr<const format::LeafPath> path_;
   std::vector<std::unique_ptr<CachedPage>> pages_;
 };
 
@@ -77,8 +78,8 @@ class CachedFile {
   const format::FileFooter& footer() const { return footer_; }
   const format::ColumnDirectory& directory() const { return directory_; }
 
-  /// Get a column if its metadata was read already and `type` is that of the first use, else null.
-  std::shared_ptr<const CachedColumn> Find(int32_t column_index, const arrow::DataType& type);
+  /// Get a column if its metadata was read already and `path` is that of the first use, else null.
+  std::shared_ptr<const CachedColumn> Find(int32_t column_index, const format::LeafPath& path);
   /// Remember a column; gives the one remembered before, if another thread was first.
   std::shared_ptr<const CachedColumn> Insert(int32_t column_index,
                                              std::shared_ptr<const CachedColumn> column);

@@ -30,25 +30,26 @@ std::shared_ptr<const CachedColumn> MakeColumn(const std::vector<int64_t>& rows_
     metadata->pages.push_back({first_row, num_rows, {}, {}});
     first_row += num_rows;
   }
-  return std::make_shared<const CachedColumn>(std::move(metadata), std::move(type));
+  return std::make_shared<const CachedColumn>(std::move(metadata),
+                                              format::LeafPath::Flat(std::move(type)));
 }
 
 class PageOfChunks : public format::ChunkPage {
  public:
-  PageOfChunks() : ChunkPage(10, arrow::int32()) {}
+  PageOfChunks() : ChunkPage(10, format::LeafPath::Flat(arrow::int32())) {}
   int64_t memory_bytes() const override { return 0; }
   int64_t num_chunks() const override { return 2; }
   Chunk chunk(int64_t chunk_index) const override { return {chunk_index * 5, 5, {}}; }
   int64_t ChunkOf(int64_t row) const override { return row / 5; }
-  arrow::Result<std::shared_ptr<arrow::ArrayData>> DecodeChunk(int64_t, std::span<const uint8_t>,
-                                                               arrow::MemoryPool*) const override {
+  arrow::Result<format::DecodedRows> DecodeChunk(int64_t, std::span<const uint8_t>,
+                                                 arrow::MemoryPool*) const override {
     return arrow::Status::NotImplemented("decode");
   }
 };
 
 class PageOfOneValue : public format::ConstantPage {
  public:
-  PageOfOneValue() : ConstantPage(10, arrow::int32()) {}
+  PageOfOneValue() : ConstantPage(10, format::LeafPath::Flat(arrow::int32())) {}
   int64_t memory_bytes() const override { return 0; }
   arrow::Status Decode(std::span<const format::RowRun>, format::ColumnAssembler*) const override {
     return arrow::Status::NotImplemented("decode");
@@ -88,11 +89,11 @@ TEST(FileCacheTest, ThreadsThatOpenAtOnceShareOneFile) {
 TEST(CachedFileTest, AColumnIsFoundByItsIndexAndType) {
   const auto file = MakeFile();
   const auto column = MakeColumn({5}, arrow::int32());
-  EXPECT_EQ(file->Find(0, *arrow::int32()), nullptr);
+  EXPECT_EQ(file->Find(0, *format::LeafPath::Flat(arrow::int32())), nullptr);
   EXPECT_EQ(file->Insert(0, column), column);
-  EXPECT_EQ(file->Find(0, *arrow::int32()), column);
-  EXPECT_EQ(file->Find(0, *arrow::int64()), nullptr);
-  EXPECT_EQ(file->Find(1, *arrow::int32()), nullptr);
+  EXPECT_EQ(file->Find(0, *format::LeafPath::Flat(arrow::int32())), column);
+  EXPECT_EQ(file->Find(0, *format::LeafPath::Flat(arrow::int64())), nullptr);
+  EXPECT_EQ(file->Find(1, *format::LeafPath::Flat(arrow::int32())), nullptr);
 }
 
 TEST(CachedFileTest, TheFirstOfTwoColumnsOfOneTypeIsShared) {
@@ -106,8 +107,8 @@ TEST(CachedFileTest, AColumnIsNotSharedAsAnotherType) {
   const auto first = file->Insert(0, MakeColumn({5}, arrow::int32()));
   const auto other = MakeColumn({5}, arrow::utf8());
   EXPECT_EQ(file->Insert(0, other), other);
-  EXPECT_EQ(file->Find(0, *arrow::int32()), first);
-  EXPECT_EQ(file->Find(0, *arrow::utf8()), nullptr);
+  EXPECT_EQ(file->Find(0, *format::LeafPath::Flat(arrow::int32())), first);
+  EXPECT_EQ(file->Find(0, *format::LeafPath::Flat(arrow::utf8())), nullptr);
 }
 
 TEST(CachedColumnTest, EveryRowIsInThePageThatHoldsIt) {
@@ -129,7 +130,7 @@ TEST(CachedPageTest, APageOfChunksRemembersDecodedOnes) {
   page.SetPage(std::make_shared<PageOfChunks>(), &cache);
   ASSERT_NE(page.page(), nullptr);
   ASSERT_NE(page.decoded(), nullptr);
-  page.decoded()->Insert(1, arrow::ArrayData::Make(arrow::null(), 5, {nullptr}, 5), 7);
+  page.decoded()->Insert(1, {arrow::ArrayData::Make(arrow::null(), 5, {nullptr}, 5)}, 7);
   EXPECT_EQ(cache.used_bytes(), 7);
 }
 

@@ -393,7 +393,7 @@ arrow::Result<LanceTable::Projection> LanceTable::Project(
     const int field = schema()->GetFieldIndex(name);
     ARROW_RETURN_NOT_OK(CheckReadable(field));
     projection.fields.push_back(field);
-    projection.columns.push_back({name, schema()->field(field)->type()});
+    projection.columns.push_back({name, format::LeafPath::Flat(schema()->field(field)->type())});
   }
   return projection;
 }

@@ -58,8 +58,8 @@ struct ChunkRows {
   int64_t chunk = 0;
   size_t first_run = 0;
   size_t num_runs = 0;
-  size_t fetched = 0;                               // number in the fetch, if not decoded yet
-  std::shared_ptr<const arrow::ArrayData> decoded;  // if it was remembered
+  size_t fetched = 0;           // number in the fetch, if not decoded yet
+  format::DecodedRows decoded;  // without an array unless it was remembered
 };
 
 // Rows of one contiguous range of records.
@@ -91,7 +91,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     ARROW_RETURN_NOT_OK(OpenPages());
     // Only now: the pages say that values are as wide as the schema claims.
     for (const auto& column : columns_) {
-      auto assembler = format::ColumnAssembler::Make(column.type, num_slots, pool_);
+      auto assembler = format::ColumnAssembler::Make(column.path, num_slots, pool_);
       if (!assembler.ok()) return AtColumn(column, assembler.status());
       assemblers_.push_back(*std::move(assembler));
     }
@@ -212,7 +212,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         const auto& location = fragment.locations[i];
         if (location.file == nullptr) continue;
         const auto& file = open_files_.at(location.file->file_number);
-        if (file->Find(location.column_index, *columns_[i].type) != nullptr) continue;
+        if (file->Find(location.column_index, *columns_[i].path) != nullptr) continue;
         if (!opening_already.emplace(location.file->file_number, location.column_index).second) {
           continue;
         }
@@ -246,7 +246,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         return AtColumn(columns_[opening.column], AtFile(*file->object(), metadata.status()));
       }
       file->Insert(opening.column_index, std::make_shared<const CachedColumn>(
-                                             *std::move(metadata), columns_[opening.column].type));
+                                             *std::move(metadata), columns_[opening.column].path));
     }
     for (const auto& fragment : fragments_) {
       for (size_t i = 0; i < columns_.size(); ++i) {
@@ -261,7 +261,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     const auto& location = fragment.locations[column];
     if (location.file == nullptr) return arrow::Status::OK();
     const auto& file = open_files_.at(location.file->file_number);
-    const auto cached = file->Find(location.column_index, *columns_[column].type);
+    const auto cached = file->Find(location.column_index, *columns_[column].path);
     if (cached == nullptr) {
       return AtColumn(
           columns_[column],
@@ -324,7 +324,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       }
       CachedPage& cached = opening.rows->page();
       auto page =
-          format::Page::Open(cached.metadata(), columns_[opening.rows->column].type, headers);
+          format::Page::Open(cached.metadata(), columns_[opening.rows->column].path, headers);
       if (!page.ok()) return AtPage(*opening.rows, page.status());
       cached.SetPage(*std::move(page), decoded_cache_);
     }
@@ -360,7 +360,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         if (chunk_rows_.size() == first || run.row >= chunk.first_row + chunk.num_rows) {
           const int64_t chunk_index = page.ChunkOf(run.row);
           chunk = page.chunk(chunk_index);
-          chunk_rows_.push_back({rows, chunk_index, runs.size(), 0, 0, nullptr});
+          chunk_rows_.push_back({rows, chunk_index, runs.size(), 0, 0, {}});
         }
         const auto count = static_cast<uint32_t>(
             std::min<int64_t>(run.count, chunk.first_row + chunk.num_rows - run.row));
@@ -378,7 +378,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     for (size_t i = first; i < chunk_rows_.size(); ++i) {
       ChunkRows& chunk_rows = chunk_rows_[i];
       chunk_rows.decoded = std::move(found[i - first]);
-      if (chunk_rows.decoded == nullptr) {
+      if (chunk_rows.decoded.array == nullptr) {
         chunk_rows.fetched = data_.Add(rows->file->object(), page.chunk(chunk_rows.chunk).bytes);
       }
     }
@@ -426,15 +426,14 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
 
   arrow::Status DecodeChunk(ChunkRows* chunk_rows, bool remember_chunks) {
     const PageRows& rows = *chunk_rows->page_rows;
-    if (chunk_rows->decoded == nullptr) {
+    if (chunk_rows->decoded.array == nullptr) {
       const auto* page = rows.page().page()->AsChunks();
       ARROW_ASSIGN_OR_RAISE(
-          std::shared_ptr<const arrow::ArrayData> decoded,
-          page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched),
-                            remember_chunks ? arrow::default_memory_pool() : pool_));
+          auto decoded, page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched),
+                                          remember_chunks ? arrow::default_memory_pool() : pool_));
       if (remember_chunks) {
         rows.page().decoded()->Insert(chunk_rows->chunk, decoded,
-                                      arrow::util::TotalBufferSize(*decoded));
+                                      arrow::util::TotalBufferSize(*decoded.array));
       }
       chunk_rows->decoded = std::move(decoded);
     }

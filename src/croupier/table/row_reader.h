@@ -10,6 +10,7 @@
 #include <arrow/type_fwd.h>
 
 #include "croupier/format/page/column_assembler.h"
+#include "croupier/format/page/leaf_path.h"
 #include "croupier/storage/io_scheduler.h"
 #include "croupier/storage/object_store.h"
 #include "croupier/table/file_cache.h"
@@ -39,7 +40,7 @@ struct FragmentRows {
 /// A column of the result.
 struct ResultColumn {
   std::string name;
-  std::shared_ptr<arrow::DataType> type;
+  std::shared_ptr<const format::LeafPath> path;
 };
 
 /// Reads rows of data files: plans byte ranges, fetches them together, decodes.

@@ -46,8 +46,8 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> CheckIndices(const ValueBlock& blo
 
 class MiniBlockPage : public ChunkPage {
  public:
-  MiniBlockPage(int64_t num_rows, std::shared_ptr<arrow::DataType> type)
-      : ChunkPage(num_rows, std::move(type)) {}
+  MiniBlockPage(int64_t num_rows, std::shared_ptr<const LeafPath> path)
+      : ChunkPage(num_rows, std::move(path)) {}
 
   arrow::Status Open(const PageMetadata& metadata, const MiniBlockLayout& layout,
                      const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
@@ -90,14 +90,14 @@ class MiniBlockPage : public ChunkPage {
     return std::upper_bound(first_rows_.begin(), first_rows_.end(), row) - first_rows_.begin() - 1;
   }
 
-  arrow::Result<std::shared_ptr<arrow::ArrayData>> DecodeChunk(
-      int64_t chunk_index, Bytes bytes, arrow::MemoryPool* pool) const override {
+  arrow::Result<DecodedRows> DecodeChunk(int64_t chunk_index, Bytes bytes,
+                                         arrow::MemoryPool* pool) const override {
     const int64_t num_values = chunk(chunk_index).num_rows;
     auto decoded = DecodeBytes(bytes, num_values, pool);
     if (!decoded.ok()) {
       return decoded.status().WithMessage("chunk ", chunk_index, ": ", decoded.status().message());
     }
-    return decoded;
+    return DecodedRows{*std::move(decoded)};
   }
 
  private:
@@ -280,9 +280,9 @@ class MiniBlockPage : public ChunkPage {
 }  // namespace
 
 arrow::Result<std::shared_ptr<const Page>> OpenChunkPage(
-    const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
-  auto page = std::make_shared<MiniBlockPage>(metadata.num_rows, std::move(type));
+  auto page = std::make_shared<MiniBlockPage>(metadata.num_rows, std::move(path));
   ARROW_RETURN_NOT_OK(page->Open(metadata, *metadata.layout.As<MiniBlockLayout>(), headers));
   return page;
 }

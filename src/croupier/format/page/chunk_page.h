@@ -19,7 +19,7 @@ namespace croupier::format {
 ///
 /// Source: lance-encodings.md, section 6.
 arrow::Result<std::shared_ptr<const Page>> OpenChunkPage(
-    const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers);
 
 }  // namespace croupier::format

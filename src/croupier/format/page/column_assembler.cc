@@ -21,8 +21,7 @@ namespace {
 class NullAssembler : public ColumnAssembler {
  public:
   explicit NullAssembler(int64_t num_slots) : num_slots_(num_slots) {}
-  arrow::Status Append(const std::shared_ptr<const arrow::ArrayData>&,
-                       std::span<const RowRun>) override {
+  arrow::Status Append(const DecodedRows&, std::span<const RowRun>) override {
     return arrow::Status::OK();
   }
   arrow::Status AppendNulls(std::span<const RowRun>) override { return arrow::Status::OK(); }
@@ -130,11 +129,10 @@ class FixedAssembler : public ColumnAssembler {
     return arrow::Status::OK();
   }
 
-  arrow::Status Append(const std::shared_ptr<const arrow::ArrayData>& rows,
-                       std::span<const RowRun> runs) override {
-    if (rows->dictionary != nullptr) return AppendDictionary(*rows, runs);
+  arrow::Status Append(const DecodedRows& rows, std::span<const RowRun> runs) override {
+    if (rows.array->dictionary != nullptr) return AppendDictionary(*rows.array, runs);
     // Down from the rows to their innermost items.
-    const arrow::ArrayData* level = rows.get();
+    const arrow::ArrayData* level = rows.array.get();
     int64_t items_per_row = 1;
     for (size_t depth = 0;; ++depth) {
       if (level->buffers[0] != nullptr) {
@@ -222,14 +220,18 @@ class FixedAssembler : public ColumnAssembler {
 }  // namespace
 
 arrow::Result<std::unique_ptr<ColumnAssembler>> ColumnAssembler::Make(
-    std::shared_ptr<arrow::DataType> type, int64_t num_slots, arrow::MemoryPool* pool) {
+    const std::shared_ptr<const LeafPath>& path, int64_t num_slots, arrow::MemoryPool* pool) {
+  if (!path->layers().empty() || path->kind() != LeafKind::kValues) {
+    return arrow::Status::NotImplemented("cannot read values of the type ",
+                                         path->type()->ToString(), " yet");
+  }
+  const auto& type = path->leaf_type();
   ARROW_ASSIGN_OR_RAISE(auto shape, LeafShape::Of(*type));
   switch (shape.kind) {
     case LeafShape::Kind::kNull:
       return std::make_unique<NullAssembler>(num_slots);
     case LeafShape::Kind::kVariable:
-      return std::make_unique<VariableAssembler>(std::move(type), std::move(shape), num_slots,
-                                                 pool);
+      return std::make_unique<VariableAssembler>(type, std::move(shape), num_slots, pool);
     case LeafShape::Kind::kFixed:
       break;
   }
@@ -237,8 +239,7 @@ arrow::Result<std::unique_ptr<ColumnAssembler>> ColumnAssembler::Make(
     return arrow::Status::CapacityError("a batch of ", num_slots, " rows of the type ",
                                         type->ToString());
   }
-  auto assembler =
-      std::make_unique<FixedAssembler>(std::move(type), std::move(shape), num_slots, pool);
+  auto assembler = std::make_unique<FixedAssembler>(type, std::move(shape), num_slots, pool);
   ARROW_RETURN_NOT_OK(assembler->AllocateValues(pool));
   return assembler;
 }

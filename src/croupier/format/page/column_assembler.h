@@ -9,6 +9,8 @@
 #include <arrow/status.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/format/page/leaf_path.h"
+
 namespace croupier::format {
 
 /// Rows [row, row + count) of a page that go to slots [slot, slot + count) of a column.
@@ -18,7 +20,24 @@ struct RowRun {
   uint32_t count = 0;
 };
 
+/// Decoded rows of a page.
+struct DecodedRows {
+  /// Of the leaf's type in its layers as pages have them (WrapInLayers); every array begins at its
+  /// buffers' begin. In place of the leaf's values: a dictionary array of int32 and them, or a null
+  /// array, if all of them are null.
+  std::shared_ptr<const arrow::ArrayData> array;
+  /// Outermost lists whose first slot goes on with the last slot of the rows before. Not 0: the
+  /// first row is the rest of a row that begins in the chunk before.
+  uint32_t continued_lists = 0;
+
+  /// Whether they are the same rows, not only equal ones.
+  bool operator==(const DecodedRows&) const = default;
+};
+
 /// Assembles one column of a batch from rows that arrive in any order.
+///
+/// A column is that of a leaf path: values of the leaf in their layers. Rows and slots count as
+/// pages do: LeafPath::page_rows_per_row() of them are a row of the table.
 ///
 /// Every slot [0, num_slots) is filled exactly once, by one of the Page calls that take an
 /// assembler (page.h). Fixed-width values are written in place at once. Variable-width values are
@@ -30,16 +49,16 @@ class ColumnAssembler {
  public:
   virtual ~ColumnAssembler() = default;
 
-  /// Make an assembler; NotImplemented if values of `type` cannot be assembled.
-  static arrow::Result<std::unique_ptr<ColumnAssembler>> Make(std::shared_ptr<arrow::DataType> type,
-                                                              int64_t num_slots,
-                                                              arrow::MemoryPool* pool);
+  /// Make an assembler; NotImplemented if values of the leaf cannot be assembled.
+  static arrow::Result<std::unique_ptr<ColumnAssembler>> Make(
+      const std::shared_ptr<const LeafPath>& path, int64_t num_slots, arrow::MemoryPool* pool);
 
   /// Fill slots from decoded rows: `runs[i].row` counts from the first row of `rows`.
   ///
-  /// \param rows as ChunkPage::DecodeChunk gives them for the type of this column
-  virtual arrow::Status Append(const std::shared_ptr<const arrow::ArrayData>& rows,
-                               std::span<const RowRun> runs) = 0;
+  /// \param rows as ChunkPage::DecodeChunk gives them for the path of this column; a run that
+  ///        begins at row 0 of rows that continue others goes on with its first slot, which must
+  ///        have got the rows before already
+  virtual arrow::Status Append(const DecodedRows& rows, std::span<const RowRun> runs) = 0;
 
   /// Fill slots with nulls; `row` is ignored.
   virtual arrow::Status AppendNulls(std::span<const RowRun> runs) = 0;
@@ -53,7 +72,7 @@ class ColumnAssembler {
   /// Keep an owner of bytes that noted values lie in until Finish.
   virtual void Keep(std::shared_ptr<const void> owner) = 0;
 
-  /// Give the column: ArrayData of num_slots rows. CapacityError if offsets of its type are too
+  /// Give the column: ArrayData of the path's type. CapacityError if offsets of its type are too
   /// small for the bytes.
   virtual arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() = 0;
 };

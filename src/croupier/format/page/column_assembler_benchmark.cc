@@ -73,10 +73,11 @@ void Assemble(benchmark::State& state, const std::shared_ptr<arrow::DataType>& t
   const auto runs = MakeRuns(chunks.size(), scan, num_slots);
   for (auto _ : state) {
     auto assembler =
-        ColumnAssembler::Make(type, num_slots, arrow::default_memory_pool()).ValueOrDie();
+        ColumnAssembler::Make(LeafPath::Flat(type), num_slots, arrow::default_memory_pool())
+            .ValueOrDie();
     for (size_t i = 0; i < chunks.size(); ++i) {
       if (runs[i].empty()) continue;
-      if (!assembler->Append(chunks[i], runs[i]).ok()) state.SkipWithError("cannot append");
+      if (!assembler->Append({chunks[i]}, runs[i]).ok()) state.SkipWithError("cannot append");
     }
     benchmark::DoNotOptimize(assembler->Finish());
   }

@@ -25,8 +25,8 @@ constexpr int64_t kMaxRepeatedBytes = 64 << 10;
 
 class SameValuePage : public ConstantPage {
  public:
-  SameValuePage(int64_t num_rows, std::shared_ptr<arrow::DataType> type)
-      : ConstantPage(num_rows, std::move(type)) {}
+  SameValuePage(int64_t num_rows, std::shared_ptr<const LeafPath> path)
+      : ConstantPage(num_rows, std::move(path)) {}
 
   arrow::Status Open(const ConstantLayout& layout,
                      const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
@@ -62,7 +62,7 @@ class SameValuePage : public ConstantPage {
     std::vector<RowRun> valid;
     std::vector<RowRun> null;
     for (const RowRun& run : runs) SplitRun(run, &valid, &null);
-    ARROW_RETURN_NOT_OK(assembler->Append(value_, valid));
+    ARROW_RETURN_NOT_OK(assembler->Append({value_}, valid));
     return null.empty() ? arrow::Status::OK() : assembler->AppendNulls(null);
   }
 
@@ -191,9 +191,9 @@ class SameValuePage : public ConstantPage {
 }  // namespace
 
 arrow::Result<std::shared_ptr<const Page>> OpenConstantPage(
-    const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
-  auto page = std::make_shared<SameValuePage>(metadata.num_rows, std::move(type));
+  auto page = std::make_shared<SameValuePage>(metadata.num_rows, std::move(path));
   ARROW_RETURN_NOT_OK(page->Open(*metadata.layout.As<ConstantLayout>(), headers));
   return page;
 }

@@ -14,7 +14,7 @@ namespace croupier::format {
 /// \param headers every buffer of the page: none, (rep, def), (scalar) or (scalar, rep, def)
 /// Source: lance-encodings.md, section 8.
 arrow::Result<std::shared_ptr<const Page>> OpenConstantPage(
-    const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers);
 
 }  // namespace croupier::format

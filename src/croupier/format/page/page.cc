@@ -21,20 +21,20 @@ arrow::Status CheckBuffers(const PageMetadata& metadata, size_t min, size_t max)
 }
 
 arrow::Result<std::shared_ptr<const Page>> OpenByLayout(
-    const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
   if (const auto* mini_block = metadata.layout.As<MiniBlockLayout>()) {
     const size_t min = mini_block->dictionary != nullptr ? 3 : 2;
     ARROW_RETURN_NOT_OK(CheckBuffers(metadata, min, 4));
-    return OpenChunkPage(metadata, std::move(type), headers);
+    return OpenChunkPage(metadata, std::move(path), headers);
   }
   if (metadata.layout.As<FullZipLayout>() != nullptr) {
     ARROW_RETURN_NOT_OK(CheckBuffers(metadata, 1, 2));
-    return OpenRecordPage(metadata, std::move(type), headers);
+    return OpenRecordPage(metadata, std::move(path), headers);
   }
   if (metadata.layout.As<ConstantLayout>() != nullptr) {
     ARROW_RETURN_NOT_OK(CheckBuffers(metadata, 0, 3));
-    return OpenConstantPage(metadata, std::move(type), headers);
+    return OpenConstantPage(metadata, std::move(path), headers);
   }
   return arrow::Status::NotImplemented("cannot read a page of the layout ",
                                        Describe(metadata.layout), " yet");
@@ -56,9 +56,9 @@ std::vector<ByteRange> Page::HeaderRanges(const PageMetadata& metadata) {
 }
 
 arrow::Result<std::shared_ptr<const Page>> Page::Open(
-    const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
-  auto page = OpenByLayout(metadata, std::move(type), headers);
+  auto page = OpenByLayout(metadata, std::move(path), headers);
   if (page.status().IsNotImplemented()) {
     return page.status().WithMessage(page.status().message(), " [layout ",
                                      Describe(metadata.layout), "]");

@@ -12,6 +12,7 @@
 #include "croupier/base/byte_range.h"
 #include "croupier/format/file/data_file.h"
 #include "croupier/format/page/column_assembler.h"
+#include "croupier/format/page/leaf_path.h"
 
 namespace croupier::format {
 
@@ -35,17 +36,19 @@ class Page {
   /// Open a page.
   ///
   /// \param metadata of the page; borrowed, must outlive the page
-  /// \param type Arrow type of the leaf column
+  /// \param path of the leaf column
   /// \param headers the bytes of HeaderRanges, in its order
   /// \return SerializationError for malformed headers; NotImplemented, naming the encoding, for one
   /// that
   ///         cannot be decoded (repetition levels, struct blocks, Arrow dictionaries …)
   static arrow::Result<std::shared_ptr<const Page>> Open(
-      const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+      const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
       const std::vector<std::shared_ptr<arrow::Buffer>>& headers);
 
   int64_t num_rows() const { return num_rows_; }
-  const std::shared_ptr<arrow::DataType>& type() const { return type_; }
+  const std::shared_ptr<const LeafPath>& path() const { return path_; }
+  /// Type of the leaf's values.
+  const std::shared_ptr<arrow::DataType>& type() const { return path_->leaf_type(); }
   /// Memory that the opened page holds, in bytes.
   virtual int64_t memory_bytes() const = 0;
 
@@ -55,32 +58,36 @@ class Page {
   virtual const ConstantPage* AsConstant() const { return nullptr; }
 
  protected:
-  Page(int64_t num_rows, std::shared_ptr<arrow::DataType> type)
-      : num_rows_(num_rows), type_(std::move(type)) {}
+  Page(int64_t num_rows, std::shared_ptr<const LeafPath> path)
+      : num_rows_(num_rows), path_(std::move(path)) {}
 
  private:
   int64_t num_rows_;
-  std::shared_ptr<arrow::DataType> type_;
+  std::shared_ptr<const LeafPath> path_;
 };
 
 /// A page of small values in chunks (mini-block layout): a chunk is read and decoded as a whole.
+///
+/// A row with lists may begin in one chunk and go on in the next ones: it counts in each of them.
 class ChunkPage : public Page {
  public:
   struct Chunk {
-    int64_t first_row = 0;
+    int64_t first_row = 0;  ///< of those with a part in the chunk
     int64_t num_rows = 0;
     ByteRange bytes;  ///< absolute
   };
 
   virtual int64_t num_chunks() const = 0;
   virtual Chunk chunk(int64_t chunk_index) const = 0;
-  /// Find the chunk of a row in [0, num_rows()).
+  /// Find the chunk in which a row in [0, num_rows()) begins.
   virtual int64_t ChunkOf(int64_t row) const = 0;
   /// Decode the rows of one chunk from its bytes.
   ///
-  /// The result owns its memory and passes ValidateFull, whatever the bytes hold.
-  virtual arrow::Result<std::shared_ptr<arrow::ArrayData>> DecodeChunk(
-      int64_t chunk_index, std::span<const uint8_t> bytes, arrow::MemoryPool* pool) const = 0;
+  /// The result owns its memory and passes ValidateFull, whatever the bytes hold. It continues the
+  /// chunk before if and only if that one's last row is this one's first.
+  virtual arrow::Result<DecodedRows> DecodeChunk(int64_t chunk_index,
+                                                 std::span<const uint8_t> bytes,
+                                                 arrow::MemoryPool* pool) const = 0;
 
   const ChunkPage* AsChunks() const final { return this; }
 
@@ -98,7 +105,7 @@ class RecordPage : public Page {
   /// validity), so that it may be read straight into a batch's values buffer; else 0.
   virtual int64_t plain_record_bytes() const = 0;
 
-  /// Decode rows from the bytes of their records into an assembler of the same type.
+  /// Decode rows from the bytes of their records into an assembler of the same path.
   ///
   /// \param first_row the row whose record begins `bytes`
   /// \param bytes whole records, as from RecordRange; the caller keeps them alive (assembler.Keep)

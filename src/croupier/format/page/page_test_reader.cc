@@ -17,9 +17,8 @@ namespace croupier::format {
 
 namespace {
 
-arrow::Status CheckWellFormed(const std::shared_ptr<arrow::ArrayData>& array,
-                              std::string_view what) {
-  const auto status = arrow::MakeArray(array)->ValidateFull();
+arrow::Status CheckWellFormed(const arrow::ArrayData& array, std::string_view what) {
+  const auto status = arrow::MakeArray(array.Copy())->ValidateFull();
   if (status.ok()) return status;
   return arrow::Status::Invalid(what, " is not well formed: ", status.message());
 }
@@ -50,18 +49,18 @@ arrow::Status ReadPageRows(std::span<const uint8_t> file, const Page& page,
     return arrow::Status::OK();
   }
   const auto* chunks = page.AsChunks();
-  std::map<int64_t, std::shared_ptr<arrow::ArrayData>> decoded;
+  std::map<int64_t, DecodedRows> decoded;
   for (RowRun run : runs) {
     while (run.count > 0) {
       const int64_t chunk_index = chunks->ChunkOf(run.row);
       const auto chunk = chunks->chunk(chunk_index);
       auto& rows = decoded[chunk_index];
-      if (rows == nullptr) {
+      if (rows.array == nullptr) {
         ARROW_ASSIGN_OR_RAISE(rows, chunks->DecodeChunk(chunk_index, slice(chunk.bytes), pool));
-        if (rows->length != chunk.num_rows) {
+        if (rows.array->length != chunk.num_rows) {
           return arrow::Status::Invalid("a chunk of another size than it says");
         }
-        ARROW_RETURN_NOT_OK(CheckWellFormed(rows, "a chunk"));
+        ARROW_RETURN_NOT_OK(CheckWellFormed(*rows.array, "a chunk"));
       }
       const auto count = static_cast<uint32_t>(
           std::min<int64_t>(run.count, chunk.first_row + chunk.num_rows - run.row));
@@ -101,7 +100,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> ReadRows(std::span<const uint8_t> f
                                                       std::span<const RowRun> runs,
                                                       int64_t num_slots) {
   auto* pool = arrow::default_memory_pool();
-  ARROW_ASSIGN_OR_RAISE(auto assembler, ColumnAssembler::Make(type, num_slots, pool));
+  const auto path = LeafPath::Flat(type);
+  ARROW_ASSIGN_OR_RAISE(auto assembler, ColumnAssembler::Make(path, num_slots, pool));
   std::vector<std::shared_ptr<const Page>> pages;  // notes of values may lie in them
   for (const PageMetadata& metadata : column.pages) {
     std::vector<RowRun> page_runs;
@@ -125,13 +125,13 @@ arrow::Result<std::shared_ptr<arrow::Array>> ReadRows(std::span<const uint8_t> f
       }
       headers.push_back(std::move(header));
     }
-    ARROW_ASSIGN_OR_RAISE(auto page, Page::Open(metadata, type, headers));
+    ARROW_ASSIGN_OR_RAISE(auto page, Page::Open(metadata, path, headers));
     pages.push_back(page);
     ARROW_RETURN_NOT_OK(ReadPageRows(file, *page, page_runs, assembler.get()));
   }
   ARROW_ASSIGN_OR_RAISE(auto array, assembler->Finish());
   if (array->length != num_slots) return arrow::Status::Invalid("a column of another size");
-  ARROW_RETURN_NOT_OK(CheckWellFormed(array, "the column"));
+  ARROW_RETURN_NOT_OK(CheckWellFormed(*array, "the column"));
   return arrow::MakeArray(array);
 }
 

@@ -59,8 +59,8 @@ arrow::Status CannotRead(const CompressiveEncoding& encoding) {
 
 class FixedRecordPage : public RecordPage {
  public:
-  FixedRecordPage(int64_t num_rows, std::shared_ptr<arrow::DataType> type)
-      : RecordPage(num_rows, std::move(type)) {}
+  FixedRecordPage(int64_t num_rows, std::shared_ptr<const LeafPath> path)
+      : RecordPage(num_rows, std::move(path)) {}
 
   arrow::Status Open(const PageMetadata& metadata, const FullZipLayout& layout) {
     ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type()));
@@ -212,7 +212,7 @@ class FixedRecordPage : public RecordPage {
                           MakeLeafArray(type(), shape_, std::move(block),
                                         {std::move(row_validity), arrow::kUnknownNullCount}));
     const RowRun rows{0, run.slot, run.count};
-    return assembler->Append(std::move(array), {&rows, 1});
+    return assembler->Append({std::move(array)}, {&rows, 1});
   }
 
   LeafShape shape_;
@@ -227,8 +227,8 @@ class FixedRecordPage : public RecordPage {
 
 class VariableRecordPage : public RecordPage {
  public:
-  VariableRecordPage(int64_t num_rows, std::shared_ptr<arrow::DataType> type)
-      : RecordPage(num_rows, std::move(type)) {}
+  VariableRecordPage(int64_t num_rows, std::shared_ptr<const LeafPath> path)
+      : RecordPage(num_rows, std::move(path)) {}
 
   arrow::Status Open(const PageMetadata& metadata, const FullZipLayout& layout,
                      std::shared_ptr<arrow::Buffer> index) {
@@ -371,17 +371,17 @@ class VariableRecordPage : public RecordPage {
 }  // namespace
 
 arrow::Result<std::shared_ptr<const Page>> OpenRecordPage(
-    const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
   const auto& layout = *metadata.layout.As<FullZipLayout>();
   if (layout.bits_per_value.has_value()) {
-    auto page = std::make_shared<FixedRecordPage>(metadata.num_rows, std::move(type));
+    auto page = std::make_shared<FixedRecordPage>(metadata.num_rows, std::move(path));
     ARROW_RETURN_NOT_OK(page->Open(metadata, layout));
     return page;
   }
   if (headers.empty())
     return arrow::Status::SerializationError("the page has no index of its rows");
-  auto page = std::make_shared<VariableRecordPage>(metadata.num_rows, std::move(type));
+  auto page = std::make_shared<VariableRecordPage>(metadata.num_rows, std::move(path));
   ARROW_RETURN_NOT_OK(page->Open(metadata, layout, headers[0]));
   return page;
 }

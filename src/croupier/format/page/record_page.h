@@ -18,7 +18,7 @@ namespace croupier::format {
 ///
 /// Source: lance-encodings.md, section 7.
 arrow::Result<std::shared_ptr<const Page>> OpenRecordPage(
-    const PageMetadata& metadata, std::shared_ptr<arrow::DataType> type,
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers);
 
 }  // namespace croupier::format

@@ -77,10 +77,10 @@ arrow::Status VariableAssembler::NoteRows(const arrow::ArrayData& rows,
   return arrow::Status::OK();
 }
 
-arrow::Status VariableAssembler::Append(const std::shared_ptr<const arrow::ArrayData>& rows,
-                                        std::span<const RowRun> runs) {
-  Keep(rows);
-  return shape_.offset_bits == 32 ? NoteRows<int32_t>(*rows, runs) : NoteRows<int64_t>(*rows, runs);
+arrow::Status VariableAssembler::Append(const DecodedRows& rows, std::span<const RowRun> runs) {
+  Keep(rows.array);
+  return shape_.offset_bits == 32 ? NoteRows<int32_t>(*rows.array, runs)
+                                  : NoteRows<int64_t>(*rows.array, runs);
 }
 
 arrow::Status VariableAssembler::AppendNulls(std::span<const RowRun> runs) {

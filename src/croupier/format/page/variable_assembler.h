@@ -22,8 +22,7 @@ class VariableAssembler : public ColumnAssembler {
   VariableAssembler(std::shared_ptr<arrow::DataType> type, LeafShape shape, int64_t num_slots,
                     arrow::MemoryPool* pool);
 
-  arrow::Status Append(const std::shared_ptr<const arrow::ArrayData>& rows,
-                       std::span<const RowRun> runs) override;
+  arrow::Status Append(const DecodedRows& rows, std::span<const RowRun> runs) override;
   arrow::Status AppendNulls(std::span<const RowRun> runs) override;
   uint8_t* FillInPlace(uint32_t slot, uint32_t count) override;
   void Keep(std::shared_ptr<const void> owner) override;
