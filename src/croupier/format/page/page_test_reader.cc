@@ -19,7 +19,7 @@ namespace {
 
 arrow::Status CheckWellFormed(const arrow::ArrayData& array, std::string_view what) {
   const auto status = arrow::MakeArray(array.Copy())->ValidateFull();
-  if (status.ok()) return status;
+  if (status.ok()) return arrow::Status::OK();
   return arrow::Status::Invalid(what, " is not well formed: ", status.message());
 }
 
