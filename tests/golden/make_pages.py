@@ -266,11 +266,141 @@ def pages_table():
     ]
 
 
-def write(folder, name, columns, **options):
+def lists_of(rng, values, rows, longest, nulls, kind=pa.list_):
+    """Lists of the values one after the other; some are null, some empty."""
+    sizes = rng.integers(0, longest + 1, rows)
+    null = rng.random(rows) < 0.2 if nulls else np.zeros(rows, bool)
+    sizes[null] = 0
+    if not nulls:
+        sizes += 1
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    # Repeated, if there are too few.
+    items = values.take(pa.array(np.arange(offsets[-1]) % len(values)))
+    width = pa.int64() if kind is pa.large_list else pa.int32()
+    bitmap = pa.array(~null).buffers()[1] if nulls else None
+    buffers = [bitmap, pa.array(offsets, width).buffers()[1]]
+    return pa.Array.from_buffers(kind(values.type), rows, buffers, children=[items])
+
+
+def structs_of(rng, members, nulls):
+    """Structs of arrays, some of them null."""
+    rows = len(next(iter(members.values())))
+    mask = pa.array(rng.random(rows) < 0.25) if nulls else None
+    return pa.StructArray.from_arrays(list(members.values()), list(members), mask=mask)
+
+
+def nested_columns(rng, rows, nulls):
+    """One column of each nested shape."""
+    some = "some" if nulls else "none"
+    small = with_nulls(pa.array(rng.integers(0, 7, 4000).astype(np.int32)), rng, some)
+    text = with_nulls(pa.array([f"word {i % 90}" * (i % 4) for i in range(500)]), rng, some)
+    wide = with_nulls(pa.array([rng.bytes(270) for _ in range(40)], pa.binary()), rng, some)
+    floats = pa.array(rng.standard_normal(70 * 4).astype(np.float32))
+    vectors = with_nulls(pa.FixedSizeListArray.from_arrays(floats, 70), rng, some)
+    inner = lists_of(rng, small, 300, 5, nulls)
+    struct = structs_of(rng, {"x": small[:rows], "y": text[:rows]}, nulls)
+    pairs = structs_of(rng, {"x": small[:300], "y": text[:300], "l": inner}, nulls)
+    return {
+        "list": lists_of(rng, small, rows, 6, nulls),
+        "list_long": lists_of(rng, small, rows, 200, nulls),
+        "list_text": lists_of(rng, text, rows, 4, nulls),
+        "list_wide": lists_of(rng, wide, rows, 3, nulls),
+        "list_vector": lists_of(rng, vectors, rows, 2, nulls),
+        "list_bool": lists_of(
+            rng, pa.array([True, False, None if nulls else True]), rows, 9, nulls
+        ),
+        "large_list": lists_of(rng, small, rows, 6, nulls, pa.large_list),
+        "list_list": lists_of(rng, inner, rows, 4, nulls),
+        "list_list_list": lists_of(rng, lists_of(rng, inner, 50, 3, nulls), rows, 3, nulls),
+        "struct": struct,
+        "struct_wide": structs_of(
+            rng, {"w": wide.take(pa.array([i % 40 for i in range(rows)])), "i": small[:rows]}, nulls
+        ),
+        "struct_vector": structs_of(
+            rng, {"v": vectors.take(pa.array([i % 4 for i in range(rows)]))}, nulls
+        ),
+        "struct_struct": structs_of(rng, {"s": struct, "z": small[:rows]}, nulls),
+        "list_struct": lists_of(rng, pairs, rows, 5, nulls),
+        "struct_list": structs_of(
+            rng, {"l": lists_of(rng, text, rows, 3, nulls), "i": small[:rows]}, nulls
+        ),
+        "list_nothing": lists_of(rng, pa.nulls(9, pa.int16()), rows, 3, nulls),
+        "list_same": lists_of(rng, pa.array(["the same text"] * 5), rows, 3, nulls),
+        "struct_same": structs_of(rng, {"c": pa.array([9] * rows), "d": small[:rows]}, nulls),
+    }
+
+
+def nested_table():
+    """Lists and structs, with and without nulls and empty lists; some forced into records."""
+    rng = np.random.default_rng(17)
+    columns = []
+    for nulls in (False, True):
+        suffix = "some" if nulls else "none"
+        for name, array in nested_columns(rng, 24, nulls).items():
+            columns.append((field(f"{name}_{suffix}", array), array))
+        for name in ("list", "list_text", "list_list", "struct", "list_struct", "struct_list"):
+            array = nested_columns(rng, 9, nulls)[name].take(
+                pa.array([*range(9), *range(9)] + [0] * 6)
+            )
+            columns.append(
+                (field(f"zip_{name}_{suffix}", array, structural_encoding="fullzip"), array)
+            )
+    nothing = pa.array([None, []] * 12, pa.list_(pa.int32()))
+    columns.append((field("lists_without_items", nothing), nothing))
+    null = pa.nulls(24, pa.struct([("x", pa.int8()), ("y", pa.list_(pa.string()))]))
+    columns.append((field("struct_null", null), null))
+    return columns
+
+
+def nested_pages_table():
+    """Nested columns of several pages, whose layers and layouts differ."""
+    rng = np.random.default_rng(18)
+    parts = [nested_columns(rng, 30, nulls) for nulls in (False, True, False)]
+    chosen = ("list_long", "list_list", "struct", "list_struct", "struct_list", "list_wide")
+    return [
+        (pa.field(n, parts[0][n].type), pa.chunked_array([part[n] for part in parts]))
+        for n in chosen
+    ]
+
+
+def nested_2_2_table():
+    """What only files of 2.2 hold: maps and fixed-size lists of structs."""
+    rng = np.random.default_rng(19)
+    rows = 26
+    columns = []
+    for nulls in (False, True):
+        suffix = "some" if nulls else "none"
+        entries = lists_of(rng, pa.array([f"key {i}" for i in range(9)]), rows, 3, nulls)
+        items = nested_columns(rng, len(entries.values), nulls)
+        for name in ("list", "struct"):
+            pairs = pa.StructArray.from_arrays(
+                [entries.values, items[name]],
+                fields=[
+                    pa.field("key", pa.string(), nullable=False),
+                    pa.field("value", items[name].type),
+                ],
+            )
+            kind = pa.map_(pa.string(), items[name].type)
+            array = pa.Array.from_buffers(
+                kind, rows, entries.buffers()[:2], children=[pairs], offset=0
+            )
+            columns.append((field(f"map_{name}_{suffix}", array), array))
+        for dimension in (1, 3):
+            structs = nested_columns(rng, rows * dimension, nulls)["struct_struct"]
+            array = pa.FixedSizeListArray.from_arrays(structs, dimension)
+            if nulls:
+                array = array.take(
+                    pa.array(np.arange(rows), mask=rng.random(rows) < 0.3, type=pa.int64())
+                )
+            columns.append((field(f"vector_struct_{dimension}_{suffix}", array), array))
+    return columns
+
+
+def write(folder, name, columns, versions=("2.1", "2.2"), **options):
     fields, arrays = zip(*columns, strict=True)
     schema = pa.schema(fields)
     table = pa.table(list(arrays), schema=schema)
-    for version in ("2.1", "2.2"):
+    for version in versions:
         path = folder / f"{name}_v{version.replace('.', '_')}.lance"
         with LanceFileWriter(str(path), schema, version=version, **options) as writer:
             for batch in table.to_batches():
@@ -292,6 +422,9 @@ def main():
     write(folder, "encodings", encodings_table())
     write(folder, "constants", constants_table())
     write(folder, "many_pages", pages_table(), data_cache_bytes=1)
+    write(folder, "nested", nested_table())
+    write(folder, "nested_many_pages", nested_pages_table(), data_cache_bytes=1)
+    write(folder, "nested_2_2", nested_2_2_table(), versions=("2.2",))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@
 #include <arrow/util/bit_util.h>
 #include <arrow/util/bitmap_ops.h>
 
+#include "croupier/format/page/lazy_bitmap.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
+#include "croupier/format/page/nested_assembler.h"
 #include "croupier/format/page/variable_assembler.h"
 
 namespace croupier::format {
@@ -33,27 +35,6 @@ class NullAssembler : public ColumnAssembler {
 
  private:
   const int64_t num_slots_;
-};
-
-// A bitmap over the items of some slots; all set, and without memory, until a bit is cleared.
-class LazyBitmap {
- public:
-  LazyBitmap(int64_t num_bits, arrow::MemoryPool* pool) : num_bits_(num_bits), pool_(pool) {}
-
-  arrow::Result<uint8_t*> Bits() {
-    if (buffer_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(buffer_, arrow::AllocateBitmap(num_bits_, pool_));
-      std::memset(buffer_->mutable_data(), 0xff, static_cast<size_t>(buffer_->size()));
-    }
-    return buffer_->mutable_data();
-  }
-
-  std::shared_ptr<arrow::Buffer> Release() { return std::move(buffer_); }
-
- private:
-  int64_t num_bits_;
-  arrow::MemoryPool* pool_;
-  std::shared_ptr<arrow::Buffer> buffer_;
 };
 
 // Copy rows of a fixed width known to the compiler.
@@ -217,15 +198,58 @@ class FixedAssembler : public ColumnAssembler {
   std::vector<LazyBitmap> validity_;  // of the rows, then of the items of each dimension
 };
 
+/// Assembles structs without members.
+class EmptyStructAssembler : public ColumnAssembler {
+ public:
+  EmptyStructAssembler(std::shared_ptr<arrow::DataType> type, int64_t num_slots,
+                       arrow::MemoryPool* pool)
+      : type_(std::move(type)), num_slots_(num_slots), validity_(num_slots, pool) {}
+
+  arrow::Status Append(const DecodedRows&, std::span<const RowRun>) override {
+    return arrow::Status::OK();
+  }
+  arrow::Status AppendNulls(std::span<const RowRun> runs) override {
+    ARROW_ASSIGN_OR_RAISE(uint8_t* bits, validity_.Bits());
+    for (const RowRun& run : runs) {
+      arrow::bit_util::SetBitsTo(bits, run.slot, run.count, false);
+    }
+    return arrow::Status::OK();
+  }
+  uint8_t* FillInPlace(uint32_t, uint32_t) override { return nullptr; }
+  void Keep(std::shared_ptr<const void>) override {}
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    return arrow::ArrayData::Make(type_, num_slots_, {validity_.Release()});
+  }
+
+ private:
+  const std::shared_ptr<arrow::DataType> type_;
+  const int64_t num_slots_;
+  LazyBitmap validity_;
+};
+
 }  // namespace
+
+arrow::Status ColumnAssembler::AppendLayers(const DecodedRows& /*rows*/, size_t /*num_layers*/,
+                                            std::span<const RowRun> runs) {
+  return AppendNulls(runs);
+}
+
+arrow::Status ColumnAssembler::NullLayer(size_t /*layer*/, uint32_t /*slot*/) {
+  return arrow::Status::OK();  // a leaf by itself has no layers
+}
 
 arrow::Result<std::unique_ptr<ColumnAssembler>> ColumnAssembler::Make(
     const std::shared_ptr<const LeafPath>& path, int64_t num_slots, arrow::MemoryPool* pool) {
-  if (!path->layers().empty() || path->kind() != LeafKind::kValues) {
-    return arrow::Status::NotImplemented("cannot read values of the type ",
-                                         path->type()->ToString(), " yet");
+  if (path->num_lists() > 0) return std::make_unique<ListPathAssembler>(path, num_slots, pool);
+  if (!path->layers().empty()) {
+    const auto flat = LeafPath::Flat(path->leaf_type(), path->kind());
+    ARROW_ASSIGN_OR_RAISE(auto leaf, Make(flat, num_slots, pool));
+    return std::make_unique<StructPathAssembler>(path, std::move(leaf), num_slots, pool);
   }
   const auto& type = path->leaf_type();
+  if (path->kind() == LeafKind::kEmptyStruct) {
+    return std::make_unique<EmptyStructAssembler>(type, num_slots, pool);
+  }
   ARROW_ASSIGN_OR_RAISE(auto shape, LeafShape::Of(*type));
   switch (shape.kind) {
     case LeafShape::Kind::kNull:

@@ -63,6 +63,20 @@ class ColumnAssembler {
   /// Fill slots with nulls; `row` is ignored.
   virtual arrow::Status AppendNulls(std::span<const RowRun> runs) = 0;
 
+  /// Fill slots with what a leaf has that no page holds: the outermost layers as in `rows`, those
+  /// of another leaf, and nulls below them. A struct without members is valid in all its layers.
+  ///
+  /// \param rows of the table, not of pages: as Finish gives them for the other leaf
+  /// \param num_layers that both paths begin with; > 0
+  virtual arrow::Status AppendLayers(const DecodedRows& rows, size_t num_layers,
+                                     std::span<const RowRun> runs);
+
+  /// The assembler of the leaf's values, for pages that fill these and the structs above them
+  /// apart. Null below lists.
+  virtual ColumnAssembler* leaf() { return this; }
+  /// Make a slot null in one of the structs above the leaf; those further in are left alone.
+  virtual arrow::Status NullLayer(size_t layer, uint32_t slot);
+
   /// Give the memory of the values of slots [slot, slot + count), which become valid, to a caller
   /// that writes them itself, now or later, but before Finish.
   ///

@@ -9,8 +9,10 @@
 #include <arrow/status.h>
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
+#include <arrow/util/byte_size.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/format/encoding/mini_block_codec.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
 #include "croupier/format/page/rep_def.h"
@@ -22,6 +24,8 @@ namespace {
 // Rows of the array that holds the constant over and over, so that long runs are copied in one go.
 constexpr int64_t kMaxRepeats = 1024;
 constexpr int64_t kMaxRepeatedBytes = 64 << 10;
+// Levels that compressed ones may become, whatever they say.
+constexpr uint64_t kMaxPageLevels = 1 << 24;
 
 class SameValuePage : public ConstantPage {
  public:
@@ -30,34 +34,51 @@ class SameValuePage : public ConstantPage {
 
   arrow::Status Open(const ConstantLayout& layout,
                      const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
-    ARROW_ASSIGN_OR_RAISE(const auto shape, LeafShape::Of(*type()));
-    ARROW_RETURN_NOT_OK(CheckLeafLayers(layout.layers).status());
     const bool has_scalar_buffer = headers.size() == 1 || headers.size() == 3;
     if (layout.inline_value.has_value() && has_scalar_buffer) {
       return arrow::Status::SerializationError("a constant both inline and in a buffer");
     }
-    if (!layout.inline_value.has_value() && !has_scalar_buffer) {
-      return arrow::Status::OK();  // no valid value: levels say nothing more about a leaf
+    const bool has_value = layout.inline_value.has_value() || has_scalar_buffer;
+    if (path()->kind() == LeafKind::kEmptyStruct) return OpenEmptyStruct(has_value);
+    ARROW_ASSIGN_OR_RAISE(const auto shape, LeafShape::Of(*type()));
+    if (has_value) {
+      if (shape.kind == LeafShape::Kind::kNull || !shape.dimensions.empty()) {
+        return arrow::Status::SerializationError("a constant of the type ", type()->ToString());
+      }
+      if (layout.inline_value.has_value()) {
+        const auto& value = *layout.inline_value;
+        ARROW_RETURN_NOT_OK(
+            OpenFixed(shape, {reinterpret_cast<const uint8_t*>(value.data()), value.size()}));
+      } else {
+        ARROW_RETURN_NOT_OK(
+            OpenScalar(shape, {headers[0]->data(), static_cast<size_t>(headers[0]->size())}));
+      }
     }
-    if (shape.kind == LeafShape::Kind::kNull || !shape.dimensions.empty()) {
-      return arrow::Status::SerializationError("a constant of the type ", type()->ToString());
+    const bool has_levels = headers.size() >= 2;
+    if (!has_value && !has_levels) {
+      // All rows are null, in every layer; the page has but the layer of its leaf.
+      const auto leaf = LeafPath::Flat(type());
+      return PageLevels::Make(*leaf, layout.layers, type()).status();
     }
-    if (headers.size() >= 2) {
-      ARROW_RETURN_NOT_OK(OpenLevels(*headers[headers.size() - 2], *headers.back()));
+    const auto array_type = !has_value ? arrow::null()
+                            : has_levels && !path()->layers().empty()
+                                ? arrow::dictionary(arrow::int32(), type())
+                                : value_->type;
+    ARROW_ASSIGN_OR_RAISE(const auto levels, PageLevels::Make(*path(), layout.layers, array_type));
+    if (has_levels) {
+      return OpenLevels(layout, levels, *headers[headers.size() - 2], *headers.back());
     }
-    if (layout.inline_value.has_value()) {
-      const auto& value = *layout.inline_value;
-      return OpenFixed(shape, {reinterpret_cast<const uint8_t*>(value.data()), value.size()});
-    }
-    return OpenScalar(shape, {headers[0]->data(), static_cast<size_t>(headers[0]->size())});
+    return NestValue(levels);
   }
 
   int64_t memory_bytes() const override {
     return (value_ != nullptr ? kMaxRepeatedBytes : 0) +
-           (validity_.bitmap != nullptr ? validity_.bitmap->size() : 0);
+           (validity_.bitmap != nullptr ? validity_.bitmap->size() : 0) +
+           (rows_.array != nullptr ? arrow::util::TotalBufferSize(*rows_.array) : 0);
   }
 
   arrow::Status Decode(std::span<const RowRun> runs, ColumnAssembler* assembler) const override {
+    if (rows_.array != nullptr) return assembler->Append(rows_, runs);
     if (value_ == nullptr) return assembler->AppendNulls(runs);
     std::vector<RowRun> valid;
     std::vector<RowRun> null;
@@ -67,17 +88,106 @@ class SameValuePage : public ConstantPage {
   }
 
  private:
-  arrow::Status OpenLevels(const arrow::Buffer& rep, const arrow::Buffer& def) {
-    if (rep.size() != 0) return arrow::Status::NotImplemented("cannot read values below lists yet");
-    if (def.size() == 0) return arrow::Status::OK();
-    if (def.size() != 2 * num_rows()) {
-      return arrow::Status::SerializationError(def.size(), " bytes of definition levels for ",
-                                               num_rows(), " rows");
+  // Structs without members are all valid, and so is what is above them: their pages do not say.
+  arrow::Status OpenEmptyStruct(bool has_value) {
+    if (has_value) {
+      return arrow::Status::SerializationError("a constant of the type ", type()->ToString());
+    }
+    if (path()->num_lists() > 0) {
+      return arrow::Status::NotImplemented("cannot read lists of nothing but empty structs: ",
+                                           path()->type()->ToString());
+    }
+    value_ = arrow::ArrayData::Make(type(), kMaxRepeats, {nullptr}, 0);
+    const std::vector<RepDefLayer> layers(path()->layers().size() + 1, RepDefLayer::kAllValidItem);
+    ARROW_ASSIGN_OR_RAISE(const auto levels, PageLevels::Make(*path(), layers, type()));
+    return NestValue(levels);
+  }
+
+  // Put the repeated value into its layers, which are all valid.
+  arrow::Status NestValue(const PageLevels& levels) {
+    if (levels.is_flat()) return arrow::Status::OK();
+    if (levels.max_rep() > 0) {
+      return arrow::Status::SerializationError("lists without repetition levels");
+    }
+    const Levels none{nullptr, nullptr, value_->length};
+    ARROW_ASSIGN_OR_RAISE(auto nesting,
+                          levels.Unravel(none, value_->length, arrow::default_memory_pool()));
+    value_ = levels.Nest(std::move(nesting), value_->Copy()).array;
+    return arrow::Status::OK();
+  }
+
+  arrow::Status OpenLevels(const ConstantLayout& layout, const PageLevels& page_levels,
+                           const arrow::Buffer& rep_bytes, const arrow::Buffer& def_bytes) {
+    auto* pool = arrow::default_memory_pool();
+    ARROW_ASSIGN_OR_RAISE(auto rep,
+                          DecodeLevels(layout.rep_compression, layout.num_rep_values, rep_bytes));
+    ARROW_ASSIGN_OR_RAISE(const auto def,
+                          DecodeLevels(layout.def_compression, layout.num_def_values, def_bytes));
+    Levels levels;
+    levels.count = def != nullptr ? def->size() / 2 : rep != nullptr ? rep->size() / 2 : num_rows();
+    if (rep == nullptr && page_levels.max_rep() > 0) {
+      // No list has an item, so that every entry is a row.
+      ARROW_ASSIGN_OR_RAISE(rep, arrow::AllocateBuffer(2 * levels.count, pool));
+      auto* begin = reinterpret_cast<uint16_t*>(rep->mutable_data());
+      std::fill(begin, begin + levels.count, page_levels.max_rep());
+    }
+    if (rep != nullptr && page_levels.max_rep() == 0) {
+      return arrow::Status::SerializationError("repetition levels without lists");
+    }
+    if (rep != nullptr && rep->size() / 2 != levels.count) {
+      return arrow::Status::SerializationError(rep->size() / 2, " repetition and ", levels.count,
+                                               " definition levels");
+    }
+    if (rep != nullptr) levels.rep = reinterpret_cast<const uint16_t*>(rep->data());
+    if (def != nullptr) levels.def = reinterpret_cast<const uint16_t*>(def->data());
+    const int64_t num_items = page_levels.CountValues(levels);
+    ARROW_ASSIGN_OR_RAISE(auto nesting, page_levels.Unravel(levels, num_items, pool));
+    if (nesting.num_rows != num_rows() || nesting.continued_lists > 0) {
+      return arrow::Status::SerializationError("the levels are those of ", nesting.num_rows,
+                                               " rows, the page has ", num_rows());
+    }
+    if (page_levels.is_flat()) {
+      validity_ = std::move(nesting.leaf);
+      return arrow::Status::OK();
+    }
+    ARROW_ASSIGN_OR_RAISE(auto leaf, RepeatValue(num_items, std::move(nesting.leaf)));
+    rows_ = page_levels.Nest(std::move(nesting), std::move(leaf));
+    return arrow::Status::OK();
+  }
+
+  // Levels of 16 bits; null if there are none.
+  static arrow::Result<std::shared_ptr<arrow::Buffer>> DecodeLevels(const EncodingPtr& encoding,
+                                                                    uint64_t count,
+                                                                    const arrow::Buffer& buffer) {
+    if (buffer.size() == 0 && (encoding == nullptr || count == 0)) return nullptr;
+    auto* pool = arrow::default_memory_pool();
+    const Bytes bytes{buffer.data(), static_cast<size_t>(buffer.size())};
+    if (encoding == nullptr) {
+      if (bytes.size() % 2 != 0) {
+        return arrow::Status::SerializationError(bytes.size(), " bytes of levels");
+      }
+      return CopyBytes(bytes, pool);
+    }
+    if (count > kMaxPageLevels) {
+      return arrow::Status::SerializationError("a page of ", count, " levels");
     }
     ARROW_ASSIGN_OR_RAISE(
-        validity_, ValidityFromLevels({def.data(), static_cast<size_t>(def.size())}, num_rows(),
-                                      arrow::default_memory_pool()));
-    return arrow::Status::OK();
+        auto block, DecodeBlock(*encoding, {false, 16}, bytes, static_cast<int64_t>(count), pool));
+    return std::move(block.data);
+  }
+
+  // The leaf of a page with levels: indices that all point at the value, or nothing but nulls.
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> RepeatValue(int64_t num_items,
+                                                               Validity validity) const {
+    if (value_ == nullptr) {
+      return arrow::ArrayData::Make(arrow::null(), num_items, {nullptr}, num_items);
+    }
+    ARROW_ASSIGN_OR_RAISE(auto indices, arrow::AllocateEmptyBitmap(num_items * 32));
+    auto leaf = arrow::ArrayData::Make(arrow::dictionary(arrow::int32(), type()), num_items,
+                                       {std::move(validity.bitmap), std::move(indices)},
+                                       validity.null_count);
+    leaf->dictionary = value_->dictionary != nullptr ? value_->dictionary : value_->Copy();
+    return leaf;
   }
 
   // One value, many times over.
@@ -184,8 +294,10 @@ class SameValuePage : public ConstantPage {
     }
   }
 
-  std::shared_ptr<const arrow::ArrayData> value_;  // null: every row is null
-  Validity validity_;                              // of the rows of the page
+  // The value over and over, in its layers unless rows_ are set; null: every value is null.
+  std::shared_ptr<const arrow::ArrayData> value_;
+  Validity validity_;  // of the rows of a page without layers above its leaf
+  DecodedRows rows_;   // all of the page, if it has such layers and levels
 };
 
 }  // namespace

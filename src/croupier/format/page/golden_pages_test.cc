@@ -49,6 +49,11 @@ struct GoldenFile {
 
 void PrintTo(const GoldenFile& file, std::ostream* out) { *out << file.table << file.version; }
 
+struct Column {
+  std::shared_ptr<arrow::Field> field;
+  std::span<const std::shared_ptr<const ColumnMetadata>> leaves;
+};
+
 class GoldenPagesTest : public ::testing::TestWithParam<GoldenFile> {
  protected:
   void SetUp() override {
@@ -60,17 +65,28 @@ class GoldenPagesTest : public ::testing::TestWithParam<GoldenFile> {
     auto expected = ReadExpected(GetParam().table);
     ASSERT_TRUE(expected.ok()) << expected.status();
     expected_ = *std::move(expected);
-    ASSERT_EQ(file_.columns.size(), static_cast<size_t>(expected_->num_columns()));
+    auto leaves = LeavesOf(expected_->schema()->fields());
+    ASSERT_TRUE(leaves.ok()) << leaves.status();
+    ASSERT_EQ(file_.columns.size(), leaves->size());
   }
 
   // Call `check` with every column, its expected values and its name.
   template <typename Check>
   void ForEachColumn(const Check& check) {
+    std::span<const std::shared_ptr<const ColumnMetadata>> left = file_.columns;
     for (int i = 0; i < expected_->num_columns(); ++i) {
       SCOPED_TRACE(expected_->field(i)->name());
       const auto values = arrow::Concatenate(expected_->column(i)->chunks()).ValueOrDie();
-      check(*file_.columns[static_cast<size_t>(i)], *values);
+      const size_t num_leaves = LeavesOf({expected_->field(i)}).ValueOrDie().size();
+      check(Column{expected_->field(i), left.first(num_leaves)}, *values);
+      left = left.subspan(num_leaves);
     }
+  }
+
+  arrow::Result<std::shared_ptr<arrow::Array>> Read(const Column& column,
+                                                    std::span<const RowRun> runs,
+                                                    int64_t num_slots) const {
+    return ReadNestedRows(file_.bytes, column.leaves, column.field, runs, num_slots);
   }
 
   TestFile file_;
@@ -78,40 +94,41 @@ class GoldenPagesTest : public ::testing::TestWithParam<GoldenFile> {
 };
 
 TEST_P(GoldenPagesTest, AScanGivesTheValuesThatWereWritten) {
-  ForEachColumn([&](const ColumnMetadata& column, const arrow::Array& expected) {
-    const auto array = ReadColumn(file_.bytes, column, expected.type());
+  ForEachColumn([&](const Column& column, const arrow::Array& expected) {
+    const RowRun all{0, 0, static_cast<uint32_t>(expected.length())};
+    const auto array = Read(column, {&all, 1}, expected.length());
     ASSERT_TRUE(array.ok()) << array.status();
     EXPECT_TRUE((*array)->Equals(expected)) << (*array)->Diff(expected);
   });
 }
 
 TEST_P(GoldenPagesTest, SingleRowsInRandomOrderGiveTheSame) {
-  ForEachColumn([&](const ColumnMetadata& column, const arrow::Array& expected) {
+  ForEachColumn([&](const Column& column, const arrow::Array& expected) {
     const auto runs = ScatteredRuns(expected.length(), 1);
-    const auto array = ReadRows(file_.bytes, column, expected.type(), runs, expected.length());
+    const auto array = Read(column, runs, expected.length());
     ASSERT_TRUE(array.ok()) << array.status();
     EXPECT_TRUE((*array)->Equals(expected)) << (*array)->Diff(expected);
   });
 }
 
 TEST_P(GoldenPagesTest, ShortRunsInRandomOrderGiveTheSame) {
-  ForEachColumn([&](const ColumnMetadata& column, const arrow::Array& expected) {
+  ForEachColumn([&](const Column& column, const arrow::Array& expected) {
     const auto runs = ScatteredRuns(expected.length(), 9);
-    const auto array = ReadRows(file_.bytes, column, expected.type(), runs, expected.length());
+    const auto array = Read(column, runs, expected.length());
     ASSERT_TRUE(array.ok()) << array.status();
     EXPECT_TRUE((*array)->Equals(expected)) << (*array)->Diff(expected);
   });
 }
 
 TEST_P(GoldenPagesTest, RowsGoToTheSlotsTheyAreGivenAndMayRepeat) {
-  ForEachColumn([&](const ColumnMetadata& column, const arrow::Array& expected) {
+  ForEachColumn([&](const Column& column, const arrow::Array& expected) {
     // Backwards, and each row twice.
     std::vector<RowRun> runs;
     const auto num_rows = static_cast<uint32_t>(expected.length());
     for (uint32_t slot = 0; slot < 2 * num_rows; ++slot) {
       runs.push_back({num_rows - 1 - slot / 2, slot, 1});
     }
-    const auto array = ReadRows(file_.bytes, column, expected.type(), runs, 2 * expected.length());
+    const auto array = Read(column, runs, 2 * expected.length());
     ASSERT_TRUE(array.ok()) << array.status();
     for (const RowRun& run : runs) {
       ASSERT_TRUE((*array)->RangeEquals(expected, run.slot, run.slot + 1, run.row)) << run.slot;
@@ -121,11 +138,12 @@ TEST_P(GoldenPagesTest, RowsGoToTheSlotsTheyAreGivenAndMayRepeat) {
 
 std::vector<GoldenFile> GoldenFiles() {
   std::vector<GoldenFile> files;
-  for (const auto* table :
-       {"types", "full_zip", "compressed", "encodings", "constants", "many_pages"}) {
+  for (const auto* table : {"types", "full_zip", "compressed", "encodings", "constants",
+                            "many_pages", "nested", "nested_many_pages"}) {
     files.push_back({table, "_v2_1"});
     files.push_back({table, "_v2_2"});
   }
+  files.push_back({"nested_2_2", "_v2_2"});
   return files;
 }
 

@@ -1,5 +1,6 @@
 #include "croupier/format/page/page.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <arrow/status.h>
@@ -24,7 +25,8 @@ arrow::Result<std::shared_ptr<const Page>> OpenByLayout(
     const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
     const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
   if (const auto* mini_block = metadata.layout.As<MiniBlockLayout>()) {
-    const size_t min = mini_block->dictionary != nullptr ? 3 : 2;
+    const size_t min =
+        2 + (mini_block->dictionary != nullptr) + (mini_block->repetition_index_depth > 0);
     ARROW_RETURN_NOT_OK(CheckBuffers(metadata, min, 4));
     return OpenChunkPage(metadata, std::move(path), headers);
   }
@@ -45,8 +47,14 @@ arrow::Result<std::shared_ptr<const Page>> OpenByLayout(
 std::vector<ByteRange> Page::HeaderRanges(const PageMetadata& metadata) {
   const auto& buffers = metadata.buffers;
   if (const auto* mini_block = metadata.layout.As<MiniBlockLayout>()) {
-    if (mini_block->dictionary != nullptr && buffers.size() > 2) return {buffers[0], buffers[2]};
-    return buffers.empty() ? buffers : std::vector<ByteRange>{buffers[0]};
+    // All but the chunks: dictionary and repetition index follow them, if there are any.
+    std::vector<ByteRange> headers;
+    const size_t end =
+        2 + (mini_block->dictionary != nullptr) + (mini_block->repetition_index_depth > 0);
+    for (size_t i = 0; i < std::min(end, buffers.size()); ++i) {
+      if (i != 1) headers.push_back(buffers[i]);
+    }
+    return headers;
   }
   if (metadata.layout.As<FullZipLayout>() != nullptr) {
     return buffers.size() < 2 ? std::vector<ByteRange>{} : std::vector<ByteRange>{buffers[1]};

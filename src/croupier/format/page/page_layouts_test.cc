@@ -412,14 +412,6 @@ TEST(PageTest, WhatCannotBeReadYetIsNamed) {
     EXPECT_TRUE(status.IsNotImplemented()) << status;
     EXPECT_NE(status.message().find(name), std::string::npos) << status;
   };
-  auto below_list = MiniBlock(Flat(32), 4, false);
-  below_list.rep_compression = Flat(16);
-  below_list.repetition_index_depth = 1;
-  below_list.layers = {RepDefLayer::kAllValidItem, RepDefLayer::kNullableList};
-  expect_names({below_list}, "list");
-  auto below_struct = MiniBlock(Flat(32), 4, false);
-  below_struct.layers = {RepDefLayer::kNullableItem, RepDefLayer::kNullableItem};
-  expect_names({below_struct}, "struct");
   expect_names({MiniBlock(Encoding({PackedStructEncoding{{16, 16}, Flat(32)}}), 4, false)},
                "packed_struct");
   BlobLayout blob;

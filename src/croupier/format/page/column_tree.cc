@@ -1,0 +1,202 @@
+#include "croupier/format/page/column_tree.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <arrow/array/data.h>
+#include <arrow/buffer.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+#include <arrow/util/bitmap_ops.h>
+
+#include "croupier/format/page/leaf_shape.h"
+
+namespace croupier::format {
+
+namespace {
+
+using ArrayPtr = std::shared_ptr<arrow::ArrayData>;
+
+// The layer that a field with children is in the paths of leaves below it.
+PathLayer LayerOf(const Field& field) {
+  const auto& type = *field.arrow_field->type();
+  switch (type.id()) {
+    case arrow::Type::LIST:
+    case arrow::Type::MAP:  // its entries are a struct below it
+      return {PathLayer::Kind::kList};
+    case arrow::Type::LARGE_LIST:
+      return {PathLayer::Kind::kLargeList};
+    case arrow::Type::FIXED_SIZE_LIST:
+      return {PathLayer::Kind::kFixedSizeList,
+              static_cast<const arrow::FixedSizeListType&>(type).list_size()};
+    default:
+      return {PathLayer::Kind::kStruct};
+  }
+}
+
+// The kind of a leaf; NotImplemented for one that cannot be read.
+arrow::Result<LeafKind> KindOf(const Field& leaf) {
+  const auto& type = *leaf.arrow_field->type();
+  const auto cannot = [&](const char* what) {
+    return arrow::Status::NotImplemented("it is ", what, " (", leaf.logical_type, ", ",
+                                         type.ToString(), "), which cannot be read yet");
+  };
+  if (leaf.is_unknown) return cannot("of a type that this library does not know");
+  if (leaf.is_blob()) return cannot("a blob column");
+  if (leaf.is_packed_struct()) return cannot("a packed struct");
+  if (leaf.logical_type == "json") return cannot("JSON");
+  if (type.id() == arrow::Type::DICTIONARY) return cannot("dictionary-encoded");
+  if (type.id() == arrow::Type::STRUCT) return LeafKind::kEmptyStruct;
+  ARROW_RETURN_NOT_OK(LeafShape::Of(type).status());
+  return LeafKind::kValues;
+}
+
+std::string NameBelow(const std::string& parent, const Field& field) {
+  return parent.empty() ? field.name : parent + "." + field.name;
+}
+
+// Two validity bitmaps as one; no bitmap is all valid.
+arrow::Result<std::shared_ptr<arrow::Buffer>> ValidInBoth(const std::shared_ptr<arrow::Buffer>& a,
+                                                          const std::shared_ptr<arrow::Buffer>& b,
+                                                          int64_t length, arrow::MemoryPool* pool) {
+  if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
+  return arrow::internal::BitmapAnd(pool, a->data(), 0, b->data(), 0, length, 0);
+}
+
+bool HaveSameBytes(const arrow::Buffer& a, const arrow::Buffer& b) {
+  return a.size() == b.size() &&
+         (a.data() == b.data() ||
+          std::memcmp(a.data(), b.data(), static_cast<size_t>(a.size())) == 0);
+}
+
+}  // namespace
+
+size_t LeafColumn::NumSharedLayers(const LeafColumn& other) const {
+  const auto ends =
+      std::mismatch(parents.begin(), parents.end(), other.parents.begin(), other.parents.end());
+  return static_cast<size_t>(ends.first - parents.begin());
+}
+
+void ColumnTree::Way::Enter(const Field& field) {
+  name = NameBelow(name, field);
+  parents.push_back(field.id);
+  layers.push_back(LayerOf(field));
+}
+
+arrow::Result<LeafColumn> ColumnTree::MakeLeaf(const Field& field, const Way& above) {
+  auto name = NameBelow(above.name, field);
+  const auto at_field = [&](const arrow::Status& status) {
+    return status.WithMessage("column '", name, "': ", status.message());
+  };
+  const auto kind = KindOf(field);
+  if (!kind.ok()) return at_field(kind.status());
+  auto path = LeafPath::Make(above.layers, field.arrow_field->type(), *kind);
+  if (!path.ok()) return at_field(path.status());
+  return LeafColumn{std::move(name), field.id, above.parents, *std::move(path)};
+}
+
+arrow::Result<ColumnTree::Node> ColumnTree::Build(const Field& field, Way above,
+                                                  std::vector<LeafColumn>* leaves) {
+  Node node;
+  node.field = field.arrow_field;
+  node.first_leaf = leaves->size();
+  if (field.is_leaf()) {
+    ARROW_ASSIGN_OR_RAISE(auto leaf, MakeLeaf(field, above));
+    leaves->push_back(std::move(leaf));
+  } else {
+    above.Enter(field);
+    for (const Field& child : field.children) {
+      ARROW_ASSIGN_OR_RAISE(auto below, Build(child, above, leaves));
+      node.children.push_back(std::move(below));
+    }
+  }
+  node.end_leaf = leaves->size();
+  return node;
+}
+
+arrow::Result<ColumnTree> ColumnTree::Make(const std::vector<const Field*>& way) {
+  ColumnTree tree;
+  tree.num_structs_above_ = way.size() - 1;
+  Way above;
+  for (size_t i = 0; i + 1 < way.size(); ++i) {
+    // A struct that is a leaf is read as a whole.
+    if (way[i]->is_leaf()) {
+      ARROW_RETURN_NOT_OK(MakeLeaf(*way[i], above).status());
+      return arrow::Status::NotImplemented("cannot read a part of the column '",
+                                           NameBelow(above.name, *way[i]), "'");
+    }
+    above.Enter(*way[i]);
+  }
+  ARROW_ASSIGN_OR_RAISE(tree.root_, Build(*way.back(), std::move(above), &tree.leaves_));
+  return tree;
+}
+
+std::vector<LeafColumn> ColumnTree::AllLeaves(const Field& column) {
+  std::vector<LeafColumn> leaves;
+  AddReadable(column, {}, &leaves);
+  return leaves;
+}
+
+void ColumnTree::AddReadable(const Field& field, Way above, std::vector<LeafColumn>* leaves) {
+  if (field.is_leaf()) {
+    auto leaf = MakeLeaf(field, above);
+    if (leaf.ok()) leaves->push_back(*std::move(leaf));
+    return;
+  }
+  above.Enter(field);
+  for (const Field& child : field.children) AddReadable(child, above, leaves);
+}
+
+arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnTree::Assemble(
+    Arrays leaves, arrow::MemoryPool* pool) const {
+  // Where a struct above is null, so is the column.
+  std::shared_ptr<arrow::Buffer> above;
+  for (size_t layer = 0; layer < num_structs_above_; ++layer) {
+    ARROW_ASSIGN_OR_RAISE(above,
+                          ValidInBoth(above, leaves[0]->buffers[0], leaves[0]->length, pool));
+    for (ArrayPtr& leaf : leaves) leaf = ArrayPtr(leaf->child_data[0]);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto column, AssembleNode(root_, &leaves));
+  if (above == nullptr || column->type->id() == arrow::Type::NA) return column;
+  ARROW_ASSIGN_OR_RAISE(column->buffers[0],
+                        ValidInBoth(above, column->buffers[0], column->length, pool));
+  column->null_count = arrow::kUnknownNullCount;
+  return column;
+}
+
+// The arrays are those of the leaves below the node, from the node's layer inwards.
+arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnTree::AssembleNode(const Node& node,
+                                                                          Arrays* arrays) {
+  ArrayPtr& first = (*arrays)[node.first_leaf];
+  const auto& type = node.field->type();
+  if (node.children.empty()) {
+    // Not the names of items of vectors, but all else is as the leaf's type has it.
+    first->type = type;
+    return std::move(first);
+  }
+  auto array = arrow::ArrayData::Make(type, first->length, first->buffers, first->null_count);
+  for (size_t i = node.first_leaf; i < node.end_leaf; ++i) {
+    ArrayPtr& leaf = (*arrays)[i];
+    if (leaf->length != array->length ||
+        (array->buffers.size() > 1 && !HaveSameBytes(*leaf->buffers[1], *array->buffers[1]))) {
+      return arrow::Status::SerializationError("the members of '", node.field->name(),
+                                               "' have different numbers of items");
+    }
+    leaf = ArrayPtr(leaf->child_data[0]);
+  }
+  for (const Node& child : node.children) {
+    ARROW_ASSIGN_OR_RAISE(auto below, AssembleNode(child, arrays));
+    array->child_data.push_back(std::move(below));
+  }
+  if (type->id() == arrow::Type::MAP) {
+    const auto& entries = *array->child_data[0];
+    if (entries.GetNullCount() != 0 || entries.child_data[0]->GetNullCount() != 0) {
+      return arrow::Status::SerializationError("entries or keys of the map '", node.field->name(),
+                                               "' are null");
+    }
+  }
+  return array;
+}
+
+}  // namespace croupier::format

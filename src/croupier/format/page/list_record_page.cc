@@ -1,0 +1,173 @@
+#include "croupier/format/page/list_record_page.h"
+
+#include <optional>
+#include <utility>
+
+#include <arrow/array/data.h>
+#include <arrow/buffer.h>
+#include <arrow/memory_pool.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+
+#include "croupier/base/byte_reader.h"
+#include "croupier/format/page/leaf_array.h"
+#include "croupier/format/page/leaf_shape.h"
+#include "croupier/format/page/record_values.h"
+#include "croupier/format/page/rep_def.h"
+#include "croupier/format/page/variable_assembler.h"
+
+namespace croupier::format {
+
+namespace {
+
+// The records of some rows: their levels, and where values are.
+struct Records {
+  std::vector<uint16_t> rep;
+  std::vector<uint16_t> def;
+  std::vector<Bytes> values;  // of fixed width: also of null ones; else empty for these
+};
+
+class ListRecordPage : public RecordPage {
+ public:
+  ListRecordPage(int64_t num_rows, std::shared_ptr<const LeafPath> path)
+      : RecordPage(num_rows, std::move(path)) {}
+
+  arrow::Status Open(const PageMetadata& metadata, const FullZipLayout& layout,
+                     std::shared_ptr<arrow::Buffer> index) {
+    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type()));
+    ARROW_ASSIGN_OR_RAISE(words_, ControlWords::Make(layout));
+    ARROW_ASSIGN_OR_RAISE(levels_, PageLevels::Make(*path(), layout.layers, type()));
+    if (layout.bits_rep == 0) {
+      return arrow::Status::SerializationError("lists without repetition levels");
+    }
+    if (layout.bits_per_value.has_value()) {
+      ARROW_ASSIGN_OR_RAISE(fixed_, FixedRecordValues::Make(*layout.value_compression, shape_));
+      if (*layout.bits_per_value != static_cast<uint64_t>(fixed_->value_bytes()) * 8) {
+        return arrow::Status::SerializationError("records of ", *layout.bits_per_value,
+                                                 " bits, the encoding gives ",
+                                                 fixed_->value_bytes() * 8);
+      }
+    } else {
+      ARROW_ASSIGN_OR_RAISE(variable_, VariableRecordValues::Make(*layout.value_compression, shape_,
+                                                                  *layout.bits_per_offset));
+    }
+    offset_bytes_ = metadata.buffers[0].offset_bytes;
+    ARROW_ASSIGN_OR_RAISE(
+        index_, RecordIndex::Make(std::move(index), num_rows(), metadata.buffers[0].size_bytes));
+    return arrow::Status::OK();
+  }
+
+  int64_t memory_bytes() const override {
+    return index_.memory_bytes() + (variable_.has_value() ? variable_->memory_bytes() : 0);
+  }
+
+  ByteRange RecordRange(int64_t begin, int64_t end) const override {
+    const int64_t first = index_.Start(begin);
+    return {offset_bytes_ + first, index_.Start(end) - first};
+  }
+
+  int64_t plain_record_bytes() const override { return 0; }
+
+  arrow::Status Decode(int64_t first_row, Bytes bytes, std::span<const RowRun> runs,
+                       ColumnAssembler* assembler) const override {
+    const int64_t base = index_.Start(first_row);
+    for (const RowRun& run : runs) {
+      const int64_t begin = index_.Start(run.row) - base;
+      const int64_t end = index_.Start(int64_t{run.row} + run.count) - base;
+      if (begin < 0 || end > std::ssize(bytes)) {
+        return arrow::Status::SerializationError("records are cut off");
+      }
+      ARROW_ASSIGN_OR_RAISE(auto rows, DecodeRows(bytes.subspan(static_cast<size_t>(begin),
+                                                                static_cast<size_t>(end - begin))));
+      if (rows.array->length != run.count || rows.continued_lists > 0) {
+        return arrow::Status::SerializationError("the records of ", rows.array->length,
+                                                 " rows where ", run.count, " are indexed");
+      }
+      const RowRun all{0, run.slot, run.count};
+      ARROW_RETURN_NOT_OK(assembler->Append(rows, {&all, 1}));
+    }
+    return arrow::Status::OK();
+  }
+
+ private:
+  arrow::Result<DecodedRows> DecodeRows(Bytes bytes) const {
+    auto* pool = arrow::default_memory_pool();
+    ARROW_ASSIGN_OR_RAISE(const auto records, ParseRecords(bytes));
+    const Levels levels{records.rep.data(), records.def.data(), std::ssize(records.rep)};
+    ARROW_ASSIGN_OR_RAISE(auto nesting, levels_.Unravel(levels, std::ssize(records.values), pool));
+    ARROW_ASSIGN_OR_RAISE(auto leaf, fixed_.has_value() ? GatherFixed(records, nesting, pool)
+                                                        : GatherVariable(records, pool));
+    return levels_.Nest(std::move(nesting), std::move(leaf));
+  }
+
+  arrow::Result<Records> ParseRecords(Bytes bytes) const {
+    Records records;
+    ByteReader reader(bytes);
+    while (reader.position() < bytes.size()) {
+      ARROW_ASSIGN_OR_RAISE(const auto control,
+                            reader.ReadBytes(static_cast<uint64_t>(words_.num_bytes())));
+      records.rep.push_back(words_.Rep(control.data()));
+      records.def.push_back(words_.Def(control.data()));
+      const uint16_t def = records.def.back();
+      if (def > levels_.max_visible_def()) continue;
+      uint64_t length = 0;
+      if (fixed_.has_value()) {
+        length = static_cast<uint64_t>(fixed_->value_bytes());
+      } else if (def == 0 && variable_->length_bytes() == 4) {
+        ARROW_ASSIGN_OR_RAISE(length, reader.Read<uint32_t>());
+      } else if (def == 0) {
+        ARROW_ASSIGN_OR_RAISE(length, reader.Read<uint64_t>());
+      }
+      ARROW_ASSIGN_OR_RAISE(const auto value, reader.ReadBytes(length));
+      records.values.push_back(value);
+    }
+    return records;
+  }
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> GatherFixed(const Records& records,
+                                                               const Nesting& nesting,
+                                                               arrow::MemoryPool* pool) const {
+    std::vector<const uint8_t*> values;
+    values.reserve(records.values.size());
+    for (const Bytes value : records.values) values.push_back(value.data());
+    ARROW_ASSIGN_OR_RAISE(auto block, fixed_->Gather(values, pool));
+    return MakeLeafArray(type(), shape_, std::move(block), nesting.leaf);
+  }
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> GatherVariable(const Records& records,
+                                                                  arrow::MemoryPool* pool) const {
+    VariableAssembler assembler(type(), shape_, std::ssize(records.values), pool);
+    assembler.NoteUnchecked();
+    uint32_t slot = 0;
+    for (const uint16_t def : records.def) {
+      if (def > levels_.max_visible_def()) continue;
+      ARROW_RETURN_NOT_OK(def == 0 ? variable_->Note(records.values[slot], slot, &assembler)
+                                   : assembler.NoteNull(slot));
+      ++slot;
+    }
+    return assembler.Finish();
+  }
+
+  LeafShape shape_;
+  ControlWords words_;
+  PageLevels levels_;
+  std::optional<FixedRecordValues> fixed_;  // exactly one of the two is set
+  std::optional<VariableRecordValues> variable_;
+  RecordIndex index_;
+  int64_t offset_bytes_ = 0;
+};
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<const Page>> OpenListRecordPage(
+    const PageMetadata& metadata, std::shared_ptr<const LeafPath> path,
+    const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
+  if (headers.empty()) {
+    return arrow::Status::SerializationError("the page has no index of its rows");
+  }
+  auto page = std::make_shared<ListRecordPage>(metadata.num_rows, std::move(path));
+  ARROW_RETURN_NOT_OK(page->Open(metadata, *metadata.layout.As<FullZipLayout>(), headers[0]));
+  return page;
+}
+
+}  // namespace croupier::format
