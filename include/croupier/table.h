@@ -25,7 +25,8 @@ struct ReadOptions {
 };
 
 struct ScanOptions : ReadOptions {
-  /// Columns in the order of the result; `_rowid` may be one of them.
+  /// Columns in the order of the result; `_rowid` may be one of them, and members of structs
+  /// ("a.b").
   std::vector<std::string> columns;
   /// Rows of every batch but the last.
   int64_t batch_rows = 8192;
@@ -95,8 +96,10 @@ arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::stri
 arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
     const std::string& name, std::shared_ptr<arrow::Table> rows);
 
-/// Look up columns by name, `_rowid` (uint64) included; KeyError names the columns there
-/// are.
+/// Look up columns by name, `_rowid` (uint64) included; KeyError names the columns there are.
+///
+/// "a.b" is the member b of the struct column a, as a column of that name: null where the struct
+/// is. A column whose own name has the dot comes first.
 arrow::Result<std::shared_ptr<arrow::Schema>> ProjectSchema(
     const arrow::Schema& schema, const std::vector<std::string>& columns);
 

@@ -14,8 +14,8 @@
 
 #include "croupier/format/file/file_footer.h"
 #include "croupier/format/manifest/manifest_name.h"
-#include "croupier/format/page/leaf_shape.h"
 #include "croupier/storage/range_fetch.h"
+#include "croupier/table/find_column.h"
 #include "croupier/table/row_id_array.h"
 #include "croupier/table/row_sort.h"
 
@@ -193,7 +193,9 @@ class LanceScan : public arrow::RecordBatchReader {
     return runs;
   }
 
-  bool wants_row_ids() const { return projection_.columns.size() < projection_.fields.size(); }
+  bool wants_row_ids() const {
+    return projection_.trees.size() < projection_.trees_of_columns.size();
+  }
 
   arrow::Result<std::shared_ptr<arrow::Array>> RowIdsOf(int64_t num_rows) {
     if (!wants_row_ids()) return nullptr;
@@ -232,10 +234,6 @@ arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Open(const std::st
 }
 
 arrow::Status LanceTable::IndexFragments() {
-  std::map<int32_t, size_t> field_of_id;
-  for (size_t i = 0; i < manifest_->fields.size(); ++i) {
-    if (manifest_->fields[i].is_leaf()) field_of_id.emplace(manifest_->fields[i].id, i);
-  }
   // Most fragments list the same fields at the same places.
   using LayoutKey = std::vector<std::pair<std::vector<int32_t>, std::vector<int32_t>>>;
   std::map<LayoutKey, const Layout*> known_layouts;
@@ -249,14 +247,13 @@ arrow::Status LanceTable::IndexFragments() {
     auto [known, is_new] = known_layouts.try_emplace(std::move(key), nullptr);
     if (is_new) {
       auto layout = std::make_unique<Layout>();
-      layout->places.resize(manifest_->fields.size());
+      layout->number = layouts_.size();
       for (size_t ordinal = 0; ordinal < metadata.files.size(); ++ordinal) {
         const auto& file = metadata.files[ordinal];
         for (size_t k = 0; k < file.fields.size() && k < file.column_indices.size(); ++k) {
-          const auto field = field_of_id.find(file.fields[k]);
-          // A column index of -1 is no column: every row is null.
-          if (field == field_of_id.end() || file.column_indices[k] < 0) continue;
-          layout->places[field->second] = {static_cast<int32_t>(ordinal), file.column_indices[k]};
+          // A column index of -1 is no column, a field of -2 one that was dropped.
+          if (file.fields[k] < 0 || file.column_indices[k] < 0) continue;
+          layout->places[file.fields[k]] = {ordinal, file.column_indices[k]};
         }
       }
       known->second = layout.get();
@@ -354,31 +351,11 @@ arrow::Result<std::vector<LanceTable::Deletions>> LanceTable::DeletionsOf(
   return found;
 }
 
-arrow::Status LanceTable::CheckReadable(int field_index) const {
-  const auto& field = manifest_->fields[static_cast<size_t>(field_index)];
-  const auto cannot = [&](const char* what) {
-    return arrow::Status::NotImplemented("cannot read column '", field.name, "' yet: it is ", what,
-                                         " (", field.logical_type, ", ",
-                                         field.arrow_field->type()->ToString(), ")");
-  };
-  if (field.is_unknown) return cannot("of a type that this library does not know");
-  if (field.is_blob()) return cannot("a blob column");
-  if (field.is_packed_struct()) return cannot("a packed struct");
-  if (!field.children.empty()) return cannot("nested");
-  if (field.logical_type == "json") return cannot("JSON");
-  if (field.logical_type == "struct") return cannot("nested");
-  if (field.arrow_field->type()->id() == arrow::Type::DICTIONARY)
-    return cannot("dictionary-encoded");
-  const auto shape = format::LeafShape::Of(*field.arrow_field->type());
-  return shape.ok()
-             ? arrow::Status::OK()
-             : shape.status().WithMessage("column '", field.name, "': ", shape.status().message());
-}
-
 arrow::Result<LanceTable::Projection> LanceTable::Project(
     const std::vector<std::string>& columns) const {
   Projection projection;
   ARROW_ASSIGN_OR_RAISE(projection.schema, ProjectSchema(*schema(), columns));
+  std::vector<const format::Field*> column_of_leaf;
   for (const auto& name : columns) {
     if (name == kRowIdColumn) {
       if (manifest_->has_stable_row_ids()) {
@@ -387,15 +364,72 @@ arrow::Result<LanceTable::Projection> LanceTable::Project(
             ": row ids of a table with stable row ids cannot be read "
             "yet");
       }
-      projection.fields.push_back(-1);
+      projection.trees_of_columns.emplace_back();
       continue;
     }
-    const int field = schema()->GetFieldIndex(name);
-    ARROW_RETURN_NOT_OK(CheckReadable(field));
-    projection.fields.push_back(field);
-    projection.columns.push_back({name, format::LeafPath::Flat(schema()->field(field)->type())});
+    ARROW_ASSIGN_OR_RAISE(const auto numbers, FindColumn(*schema(), name));
+    std::vector<const format::Field*> way;
+    const auto* siblings = &manifest_->fields;
+    for (const int number : numbers) {
+      way.push_back(&(*siblings)[static_cast<size_t>(number)]);
+      siblings = &way.back()->children;
+    }
+    ARROW_ASSIGN_OR_RAISE(auto tree, format::ColumnTree::Make(way));
+    for (const auto& leaf : tree.leaves()) {
+      projection.leaves.push_back(leaf);
+      column_of_leaf.push_back(way[0]);
+    }
+    projection.trees_of_columns.emplace_back(projection.trees.size());
+    projection.trees.push_back(std::move(tree));
+  }
+  projection.num_tree_leaves = projection.leaves.size();
+  projection.shared_layers.resize(layouts_.size());
+  for (size_t leaf = 0; leaf < projection.num_tree_leaves; ++leaf) {
+    if (projection.leaves[leaf].path->layers().empty()) continue;
+    ShareLayers(leaf, *column_of_leaf[leaf], &projection);
   }
   return projection;
+}
+
+// Find the leaf whose layers a leaf has where it has no values of its own.
+void LanceTable::ShareLayers(size_t leaf, const format::Field& column,
+                             Projection* projection) const {
+  const auto has_place = [](const Layout& layout, int32_t field_id) {
+    return layout.places.contains(field_id);
+  };
+  const auto path = projection->leaves[leaf].path;
+  const auto field_id = projection->leaves[leaf].field_id;
+  const bool is_empty_struct = path->kind() == format::LeafKind::kEmptyStruct;
+  std::optional<std::vector<format::LeafColumn>> others;
+  for (const auto& layout : layouts_) {
+    if (has_place(*layout, field_id) && !is_empty_struct) continue;
+    if (!others.has_value()) others = format::ColumnTree::AllLeaves(column);
+    const format::LeafColumn* best = nullptr;
+    size_t num_layers = 0;
+    for (const auto& other : *others) {
+      if (!has_place(*layout, other.field_id) ||
+          other.path->kind() == format::LeafKind::kEmptyStruct) {
+        continue;
+      }
+      const size_t num_shared = projection->leaves[leaf].NumSharedLayers(other);
+      if (num_shared <= num_layers) continue;
+      best = &other;
+      num_layers = num_shared;
+    }
+    if (best == nullptr) continue;
+    // Read once, if it is asked for and never lacks values itself.
+    auto& leaves = projection->leaves;
+    const bool is_everywhere = std::all_of(layouts_.begin(), layouts_.end(), [&](const auto& each) {
+      return has_place(*each, best->field_id);
+    });
+    auto found = std::find_if(
+        leaves.begin() +
+            (is_everywhere ? 0 : static_cast<std::ptrdiff_t>(projection->num_tree_leaves)),
+        leaves.end(), [&](const auto& each) { return each.field_id == best->field_id; });
+    if (found == leaves.end()) found = leaves.insert(leaves.end(), *best);
+    projection->shared_layers[layout->number].push_back(
+        {leaf, static_cast<size_t>(found - leaves.begin()), num_layers});
+  }
 }
 
 FragmentRows LanceTable::RowsOf(const Fragment& fragment, const Projection& projection,
@@ -403,16 +437,17 @@ FragmentRows LanceTable::RowsOf(const Fragment& fragment, const Projection& proj
   FragmentRows rows;
   rows.num_physical_rows = fragment.num_physical_rows;
   rows.runs = std::move(runs);
-  for (const int field : projection.fields) {
-    if (field < 0) continue;
-    const auto& place = fragment.layout->places[static_cast<size_t>(field)];
-    if (place.file_ordinal < 0) {
-      rows.locations.push_back({});
-    } else {
-      rows.locations.push_back(
-          {&files_[fragment.first_file + static_cast<size_t>(place.file_ordinal)],
-           place.column_index});
-    }
+  rows.locations.resize(projection.leaves.size());
+  const auto locate = [&](size_t leaf) {
+    const auto place = fragment.layout->places.find(projection.leaves[leaf].field_id);
+    if (place == fragment.layout->places.end()) return;
+    rows.locations[leaf].file = &files_[fragment.first_file + place->second.file_ordinal];
+    rows.locations[leaf].column_index = place->second.column_index;
+  };
+  for (size_t leaf = 0; leaf < projection.num_tree_leaves; ++leaf) locate(leaf);
+  for (const auto& shared : projection.shared_layers[fragment.layout->number]) {
+    locate(shared.layers_of);
+    rows.locations[shared.leaf] = {nullptr, 0, shared.layers_of, shared.num_layers};
   }
   return rows;
 }
@@ -424,15 +459,27 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Assemble(
   State& state = state_.Get();
   const RowReader reader(store_.get(), &state.files, state.decoded,
                          &storage::IoScheduler::Default());
-  ARROW_ASSIGN_OR_RAISE(
-      auto arrays, reader.Read(projection.columns, rows, num_rows, remember_chunks, *options.cancel,
-                               PoolOf(options)));
-  for (size_t i = 0; i < projection.fields.size(); ++i) {
-    if (projection.fields[i] < 0) {
-      arrays.insert(arrays.begin() + static_cast<std::ptrdiff_t>(i), std::move(row_ids));
+  ARROW_ASSIGN_OR_RAISE(auto leaves, reader.Read(projection.leaves, rows, num_rows, remember_chunks,
+                                                 *options.cancel, PoolOf(options)));
+  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  auto next_leaf = leaves.begin();
+  for (size_t i = 0; i < projection.trees_of_columns.size(); ++i) {
+    if (!projection.trees_of_columns[i].has_value()) {
+      columns.push_back(row_ids->data());
+      continue;
     }
+    const auto& tree = projection.trees[*projection.trees_of_columns[i]];
+    const auto end = next_leaf + std::ssize(tree.leaves());
+    auto column = tree.Assemble({next_leaf, end}, PoolOf(options));
+    if (!column.ok()) {
+      return column.status().WithMessage("column '",
+                                         projection.schema->field(static_cast<int>(i))->name(),
+                                         "': ", column.status().message());
+    }
+    columns.push_back(*std::move(column));
+    next_leaf = end;
   }
-  return arrow::RecordBatch::Make(projection.schema, num_rows, std::move(arrays));
+  return arrow::RecordBatch::Make(projection.schema, num_rows, std::move(columns));
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> LanceTable::Scan(
@@ -515,7 +562,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Take(
     rows.push_back(RowsOf(fragment, projection, std::move(runs[i])));
   }
   std::shared_ptr<arrow::Array> row_id_array;
-  if (projection.columns.size() < projection.fields.size()) {
+  if (projection.trees.size() < projection.trees_of_columns.size()) {
     ARROW_ASSIGN_OR_RAISE(row_id_array, MakeRowIdArray(row_ids, PoolOf(options)));
   }
   return Assemble(projection, rows, std::move(row_id_array), static_cast<int64_t>(row_ids.size()),

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "croupier/base/process_local.h"
 #include "croupier/format/manifest/deletion_vector.h"
 #include "croupier/format/manifest/manifest.h"
+#include "croupier/format/page/column_tree.h"
 #include "croupier/storage/object_store.h"
 #include "croupier/table.h"
 #include "croupier/table/file_cache.h"
@@ -43,20 +46,30 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
  private:
   friend class LanceScan;
 
-  // A column that can be asked for, by its number among the top-level fields.
-  struct Projection {
-    std::shared_ptr<arrow::Schema> schema;
-    std::vector<int> fields;            // of the result; -1 is _rowid
-    std::vector<ResultColumn> columns;  // without _rowid
-  };
-
-  // Where the top-level columns are in fragments that list the same fields in the same files.
+  // Where leaves are in fragments that list the same fields in the same files.
   struct Layout {
     struct Place {
-      int32_t file_ordinal = -1;  // among the files of the fragment; -1: in none
+      size_t file_ordinal = 0;  // among the files of the fragment
       int32_t column_index = 0;
     };
-    std::vector<Place> places;  // by top-level field
+    size_t number = 0;                // among the layouts of the table
+    std::map<int32_t, Place> places;  // by field id; a field without a place is in no file
+  };
+
+  // What is read for a list of columns.
+  struct Projection {
+    // A leaf that has no values in a layout, but layers of another leaf.
+    struct SharedLayers {
+      size_t leaf = 0;
+      size_t layers_of = 0;  // a leaf of the projection
+      size_t num_layers = 0;
+    };
+    std::shared_ptr<arrow::Schema> schema;
+    std::vector<std::optional<size_t>> trees_of_columns;  // none for _rowid
+    std::vector<format::ColumnTree> trees;
+    std::vector<format::LeafColumn> leaves;  // of the trees; then those read for their layers alone
+    size_t num_tree_leaves = 0;
+    std::vector<std::vector<SharedLayers>> shared_layers;  // by layout
   };
 
   struct Fragment {
@@ -83,7 +96,7 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
 
   arrow::Status IndexFragments();
   arrow::Result<Projection> Project(const std::vector<std::string>& columns) const;
-  arrow::Status CheckReadable(int field_index) const;
+  void ShareLayers(size_t leaf, const format::Field& column, Projection* projection) const;
   /// Rows of a fragment to read, with the places of the projected columns.
   FragmentRows RowsOf(const Fragment& fragment, const Projection& projection,
                       std::vector<format::RowRun> runs) const;

@@ -187,7 +187,7 @@ TEST(LanceTableTest, AnOpenTableIsNotChangedByALaterVersion) {
 
 TEST(LanceTableTest, AColumnThatCannotBeReadIsNamedWithItsType) {
   const auto table = OpenGoldenTable("nested");
-  for (const std::string name : {"l", "st", "m", "d", "fs"}) {
+  for (const std::string name : {"d"}) {
     const auto type = table->schema()->GetFieldByName(name)->type()->ToString();
     for (const auto& status : {table->Scan({{}, {"i", name}}).status(),
                                table->Take(std::vector<uint64_t>{0}, {name}).status()}) {

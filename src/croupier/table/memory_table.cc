@@ -12,6 +12,7 @@
 #include <arrow/type.h>
 
 #include "croupier/table.h"
+#include "croupier/table/find_column.h"
 #include "croupier/table/row_id_array.h"
 
 namespace croupier {
@@ -97,7 +98,7 @@ class MemoryTable : public TableSource {
       return arrow::Status::Invalid("batch_rows must be positive: ", options.batch_rows);
     }
     ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*rows_->schema(), options.columns));
-    ARROW_ASSIGN_OR_RAISE(auto columns, SelectStored(options.columns));
+    ARROW_ASSIGN_OR_RAISE(auto columns, SelectStored(*schema));
     return std::make_shared<MemoryScan>(std::move(columns), std::move(schema), options);
   }
 
@@ -106,6 +107,7 @@ class MemoryTable : public TableSource {
       const ReadOptions& options) const override {
     ARROW_RETURN_NOT_OK(options.cancel->Check());
     ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*rows_->schema(), columns));
+    ARROW_ASSIGN_OR_RAISE(const auto stored, SelectStored(*schema));
     ARROW_ASSIGN_OR_RAISE(const auto indices, table::MakeRowIdArray(row_ids, PoolOf(options)));
     for (const uint64_t row_id : row_ids) {
       if (row_id >= static_cast<uint64_t>(rows_->num_rows())) {
@@ -120,7 +122,7 @@ class MemoryTable : public TableSource {
     arrow::ArrayVector arrays;
     for (const auto& field : schema->fields()) {
       ARROW_RETURN_NOT_OK(options.cancel->Check());
-      const auto column = rows_->GetColumnByName(field->name());
+      const auto column = stored->GetColumnByName(field->name());
       if (column == nullptr) {  // _rowid
         arrays.push_back(indices);
         continue;
@@ -152,16 +154,22 @@ class MemoryTable : public TableSource {
 
  private:
   // The columns of the selection that the table stores: all but _rowid.
-  arrow::Result<std::shared_ptr<arrow::Table>> SelectStored(
-      const std::vector<std::string>& columns) const {
-    std::vector<int> indices;
-    for (const auto& name : columns) {
-      if (const int index = rows_->schema()->GetFieldIndex(name); index >= 0)
-        indices.push_back(index);
+  arrow::Result<std::shared_ptr<arrow::Table>> SelectStored(const arrow::Schema& selection) const {
+    arrow::FieldVector fields;
+    std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
+    for (const auto& field : selection.fields()) {
+      if (field->name() == kRowIdColumn) continue;
+      ARROW_ASSIGN_OR_RAISE(auto way, table::FindColumn(*rows_->schema(), field->name()));
+      fields.push_back(field);
+      if (way.size() == 1) {
+        columns.push_back(rows_->column(way[0]));
+      } else {
+        ARROW_ASSIGN_OR_RAISE(auto member, arrow::FieldPath(std::move(way)).GetFlattened(*rows_));
+        columns.push_back(std::move(member));
+      }
     }
-    // A table without columns would forget its number of rows.
-    if (indices.empty() && rows_->num_columns() > 0) indices.push_back(0);
-    return rows_->SelectColumns(indices);
+    return arrow::Table::Make(arrow::schema(std::move(fields)), std::move(columns),
+                              rows_->num_rows());
   }
 
   const std::string location_;

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include <arrow/array/util.h>
+#include <arrow/array/data.h>
 #include <arrow/buffer.h>
 #include <arrow/status.h>
 #include <arrow/type.h>
@@ -40,7 +40,7 @@ struct Tail {
   }
 };
 
-// Rows of one page for one column of the result.
+// Rows of one page for one leaf.
 struct PageRows {
   size_t column = 0;
   std::shared_ptr<const CachedColumn> cached_column;  // keeps the page alive
@@ -73,9 +73,10 @@ struct RecordRows {
 // that outlive a cancelled call write into the memory of its assemblers.
 class RowRead : public std::enable_shared_from_this<RowRead> {
  public:
-  RowRead(const std::vector<ResultColumn>& columns, const std::vector<FragmentRows>& fragments,
-          const storage::ObjectStore* store, FileCache* files, DecodedCache* decoded_cache,
-          storage::IoScheduler* scheduler, const CancelToken& cancel, arrow::MemoryPool* pool)
+  RowRead(const std::vector<format::LeafColumn>& columns,
+          const std::vector<FragmentRows>& fragments, const storage::ObjectStore* store,
+          FileCache* files, DecodedCache* decoded_cache, storage::IoScheduler* scheduler,
+          const CancelToken& cancel, arrow::MemoryPool* pool)
       : columns_(columns),
         fragments_(fragments),
         store_(store),
@@ -85,31 +86,31 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         cancel_(cancel),
         pool_(pool) {}
 
-  arrow::Result<arrow::ArrayVector> Run(int64_t num_slots, bool remember_chunks) {
+  using Arrays = std::vector<std::shared_ptr<arrow::ArrayData>>;
+
+  arrow::Result<Arrays> Run(int64_t num_slots, bool remember_chunks) {
     ARROW_RETURN_NOT_OK(OpenFiles());
     ARROW_RETURN_NOT_OK(OpenColumns());
     ARROW_RETURN_NOT_OK(OpenPages());
     // Only now: the pages say that values are as wide as the schema claims.
     for (const auto& column : columns_) {
-      auto assembler = format::ColumnAssembler::Make(column.path, num_slots, pool_);
+      const int64_t scale = column.path->page_rows_per_row();
+      if (num_slots > UINT32_MAX / scale) {
+        return AtColumn(column, arrow::Status::CapacityError("a batch of ", num_slots, " rows of ",
+                                                             scale, " items"));
+      }
+      auto assembler = format::ColumnAssembler::Make(column.path, num_slots * scale, pool_);
       if (!assembler.ok()) return AtColumn(column, assembler.status());
       assemblers_.push_back(*std::move(assembler));
     }
     ARROW_RETURN_NOT_OK(PlanData());
     ARROW_RETURN_NOT_OK(data_.Run(scheduler_, shared_from_this(), cancel_, pool_));
     ARROW_RETURN_NOT_OK(Decode(remember_chunks));
-    arrow::ArrayVector arrays;
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      auto column = assemblers_[i]->Finish();
-      if (!column.ok()) return AtColumn(columns_[i], column.status());
-      arrays.push_back(arrow::MakeArray(*std::move(column)));
-      assemblers_[i].reset();
-    }
-    return arrays;
+    return Finish();
   }
 
  private:
-  static arrow::Status AtColumn(const ResultColumn& column, const arrow::Status& status) {
+  static arrow::Status AtColumn(const format::LeafColumn& column, const arrow::Status& status) {
     return status.WithMessage("column '", column.name, "': ", status.message());
   }
 
@@ -118,6 +119,49 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     return status.WithMessage("column '", columns_[rows.column].name, "', ",
                               rows.file->object()->location(), ", page ", rows.page_index, ": ",
                               status.message());
+  }
+
+  // Leaves that have the layers of others come after these.
+  arrow::Result<Arrays> Finish() {
+    Arrays arrays(columns_.size());
+    std::vector<bool> has_layers_of_another(columns_.size());
+    for (const auto& fragment : fragments_) {
+      for (size_t i = 0; i < columns_.size(); ++i) {
+        if (fragment.locations[i].layers_of.has_value()) has_layers_of_another[i] = true;
+      }
+    }
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (!has_layers_of_another[i]) ARROW_RETURN_NOT_OK(FinishColumn(i, &arrays[i]));
+    }
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (!has_layers_of_another[i]) continue;
+      for (const auto& fragment : fragments_) {
+        const auto& location = fragment.locations[i];
+        if (!location.layers_of.has_value()) continue;
+        std::vector<RowRun> slots = Scaled(fragment.runs, *columns_[i].path);
+        for (RowRun& run : slots) run.row = run.slot;
+        ARROW_RETURN_NOT_OK(assemblers_[i]->AppendLayers({arrays[*location.layers_of]},
+                                                         location.num_layers, slots));
+      }
+      ARROW_RETURN_NOT_OK(FinishColumn(i, &arrays[i]));
+    }
+    return arrays;
+  }
+
+  arrow::Status FinishColumn(size_t column, std::shared_ptr<arrow::ArrayData>* array) {
+    auto finished = assemblers_[column]->Finish();
+    if (!finished.ok()) return AtColumn(columns_[column], finished.status());
+    *array = *std::move(finished);
+    assemblers_[column].reset();
+    return arrow::Status::OK();
+  }
+
+  // Runs of rows of the table as runs of rows of pages; rows that matter are below 2^32.
+  static std::vector<RowRun> Scaled(const std::vector<RowRun>& runs, const format::LeafPath& path) {
+    const auto scale = static_cast<uint32_t>(path.page_rows_per_row());
+    std::vector<RowRun> scaled = runs;
+    for (RowRun& run : scaled) run = {run.row * scale, run.slot * scale, run.count * scale};
+    return scaled;
   }
 
   // What opens files and pages is remembered, so it cannot come from the pool of one call.
@@ -269,29 +313,33 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
                                       "column ", location.column_index,
                                       " of the file belongs to two columns of the table")));
     }
-    if (cached->num_rows() != fragment.num_physical_rows) {
+    const int64_t scale = columns_[column].path->page_rows_per_row();
+    if (cached->num_rows() != fragment.num_physical_rows * scale) {
       return AtColumn(
           columns_[column],
           AtFile(*file->object(), arrow::Status::SerializationError(
                                       "the column has ", cached->num_rows(), " rows, its fragment ",
-                                      fragment.num_physical_rows)));
+                                      fragment.num_physical_rows * scale)));
     }
     PageRows* rows = nullptr;
     int64_t page_begin = 0;
     int64_t page_end = 0;
-    for (RowRun run : fragment.runs) {
-      while (run.count > 0) {
-        if (rows == nullptr || run.row >= page_end) {
-          const size_t page_index = cached->PageOf(run.row);
+    for (const RowRun& table_run : fragment.runs) {
+      int64_t row = table_run.row * scale;
+      auto slot = static_cast<uint32_t>(table_run.slot * scale);
+      int64_t left = table_run.count * scale;
+      while (left > 0) {
+        if (rows == nullptr || row >= page_end) {
+          const size_t page_index = cached->PageOf(row);
           rows = &page_rows_.emplace_back(PageRows{column, cached, file, page_index, {}});
           page_begin = cached->page(page_index).metadata().first_row;
           page_end = page_begin + cached->page(page_index).metadata().num_rows;
         }
-        const auto count = static_cast<uint32_t>(std::min<int64_t>(run.count, page_end - run.row));
-        rows->runs.push_back({static_cast<uint32_t>(run.row - page_begin), run.slot, count});
-        run.row += count;
-        run.slot += count;
-        run.count -= count;
+        const auto count = static_cast<uint32_t>(std::min<int64_t>(left, page_end - row));
+        rows->runs.push_back({static_cast<uint32_t>(row - page_begin), slot, count});
+        row += count;
+        slot += count;
+        left -= count;
       }
     }
     return arrow::Status::OK();
@@ -335,8 +383,9 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   arrow::Status PlanData() {
     for (const auto& fragment : fragments_) {
       for (size_t i = 0; i < columns_.size(); ++i) {
-        if (fragment.locations[i].file != nullptr) continue;
-        ARROW_RETURN_NOT_OK(assemblers_[i]->AppendNulls(fragment.runs));
+        const auto& location = fragment.locations[i];
+        if (location.file != nullptr || location.layers_of.has_value()) continue;
+        ARROW_RETURN_NOT_OK(assemblers_[i]->AppendNulls(Scaled(fragment.runs, *columns_[i].path)));
       }
     }
     for (auto& rows : page_rows_) {
@@ -355,22 +404,38 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     std::vector<RowRun> runs;  // as rows->runs, cut at chunks
     runs.reserve(rows->runs.size());
     format::ChunkPage::Chunk chunk;
-    for (RowRun run : rows->runs) {
-      while (run.count > 0) {
-        if (chunk_rows_.size() == first || run.row >= chunk.first_row + chunk.num_rows) {
-          const int64_t chunk_index = page.ChunkOf(run.row);
-          chunk = page.chunk(chunk_index);
-          chunk_rows_.push_back({rows, chunk_index, runs.size(), 0, 0, {}});
-        }
-        const auto count = static_cast<uint32_t>(
-            std::min<int64_t>(run.count, chunk.first_row + chunk.num_rows - run.row));
-        runs.push_back({static_cast<uint32_t>(run.row - chunk.first_row), run.slot, count});
+    int64_t chunk_index = -1;
+    bool is_sorted = true;
+    const auto move_to = [&](int64_t index) {
+      is_sorted &= index >= chunk_index;
+      chunk_index = index;
+      chunk = page.chunk(index);
+      chunk_rows_.push_back({rows, index, runs.size(), 0, 0, {}});
+    };
+    for (const RowRun& run : rows->runs) {
+      const int64_t end = int64_t{run.row} + run.count;
+      // A row that begins in this chunk may also be the first of it, going on from the chunk
+      // before.
+      if (chunk_index < 0 || run.row <= chunk.first_row ||
+          run.row >= chunk.first_row + chunk.num_rows) {
+        const int64_t index = page.ChunkOf(run.row);
+        if (index != chunk_index) move_to(index);
+      }
+      while (true) {
+        const int64_t chunk_end = chunk.first_row + chunk.num_rows;
+        const int64_t begin = std::max<int64_t>(run.row, chunk.first_row);
+        runs.push_back({static_cast<uint32_t>(begin - chunk.first_row),
+                        static_cast<uint32_t>(run.slot + (begin - run.row)),
+                        static_cast<uint32_t>(std::min(end, chunk_end) - begin)});
         ++chunk_rows_.back().num_runs;
-        run.row += count;
-        run.slot += count;
-        run.count -= count;
+        if (end < chunk_end || chunk_index + 1 == page.num_chunks()) break;
+        // The last row may go on in the next chunk.
+        if (end == chunk_end && page.chunk(chunk_index + 1).first_row >= end) break;
+        move_to(chunk_index + 1);
       }
     }
+    // Rows that go on in later chunks go back and forth between these if they are asked for again.
+    if (!is_sorted) MergeChunks(first, &runs);
     rows->runs = std::move(runs);
     std::vector<int64_t> chunks;
     for (size_t i = first; i < chunk_rows_.size(); ++i) chunks.push_back(chunk_rows_[i].chunk);
@@ -382,6 +447,30 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         chunk_rows.fetched = data_.Add(rows->file->object(), page.chunk(chunk_rows.chunk).bytes);
       }
     }
+  }
+
+  // Put the runs of each chunk together; those of one row stay in order.
+  void MergeChunks(size_t first, std::vector<RowRun>* runs) {
+    const auto begin = chunk_rows_.begin() + static_cast<std::ptrdiff_t>(first);
+    std::stable_sort(begin, chunk_rows_.end(),
+                     [](const ChunkRows& a, const ChunkRows& b) { return a.chunk < b.chunk; });
+    std::vector<RowRun> merged;
+    merged.reserve(runs->size());
+    auto last = chunk_rows_.end();
+    for (auto chunk_rows = begin; chunk_rows != chunk_rows_.end(); ++chunk_rows) {
+      const auto from = runs->begin() + static_cast<std::ptrdiff_t>(chunk_rows->first_run);
+      const auto to = from + static_cast<std::ptrdiff_t>(chunk_rows->num_runs);
+      if (last != chunk_rows_.end() && last->chunk == chunk_rows->chunk) {
+        last->num_runs += chunk_rows->num_runs;
+      } else {
+        last = last == chunk_rows_.end() ? begin : last + 1;
+        *last = *chunk_rows;
+        last->first_run = merged.size();
+      }
+      merged.insert(merged.end(), from, to);
+    }
+    chunk_rows_.erase(last + 1, chunk_rows_.end());
+    *runs = std::move(merged);
   }
 
   void PlanRecords(const format::RecordPage& page, const PageRows& rows) {
@@ -446,7 +535,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     return status.WithMessage(object.location(), ": ", status.message());
   }
 
-  const std::vector<ResultColumn>& columns_;
+  const std::vector<format::LeafColumn>& columns_;
   const std::vector<FragmentRows>& fragments_;
   const storage::ObjectStore* const store_;
   FileCache* const files_;
@@ -466,13 +555,12 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
 
 }  // namespace
 
-arrow::Result<arrow::ArrayVector> RowReader::Read(const std::vector<ResultColumn>& columns,
-                                                  const std::vector<FragmentRows>& fragments,
-                                                  int64_t num_slots, bool remember_chunks,
-                                                  const CancelToken& cancel,
-                                                  arrow::MemoryPool* pool) const {
+arrow::Result<std::vector<std::shared_ptr<arrow::ArrayData>>> RowReader::Read(
+    const std::vector<format::LeafColumn>& leaves, const std::vector<FragmentRows>& fragments,
+    int64_t num_slots, bool remember_chunks, const CancelToken& cancel,
+    arrow::MemoryPool* pool) const {
   decoded_->BeginTake();
-  auto read = std::make_shared<RowRead>(columns, fragments, store_, files_, decoded_, scheduler_,
+  auto read = std::make_shared<RowRead>(leaves, fragments, store_, files_, decoded_, scheduler_,
                                         cancel, pool);
   return read->Run(num_slots, remember_chunks);
 }

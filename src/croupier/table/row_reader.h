@@ -10,7 +10,7 @@
 #include <arrow/type_fwd.h>
 
 #include "croupier/format/page/column_assembler.h"
-#include "croupier/format/page/leaf_path.h"
+#include "croupier/format/page/column_tree.h"
 #include "croupier/storage/io_scheduler.h"
 #include "croupier/storage/object_store.h"
 #include "croupier/table/file_cache.h"
@@ -26,24 +26,23 @@ struct FileLocation {
 
 /// Where one leaf column of one fragment is.
 struct ColumnLocation {
-  const FileLocation* file = nullptr;  ///< null: in no file, every row is null
+  const FileLocation* file = nullptr;  ///< null: in no file
   int32_t column_index = 0;
+  /// Of a leaf in no file: another leaf of the same call, whose outermost `num_layers` layers it
+  /// has; what is below them is null. That leaf is in a file in this fragment, and nowhere has
+  /// another such leaf itself. Without one every row is null.
+  std::optional<size_t> layers_of;
+  size_t num_layers = 0;
 };
 
 /// Rows of one fragment and the slots of the result that they go to.
 struct FragmentRows {
   int64_t num_physical_rows = 0;
   std::vector<format::RowRun> runs;       ///< by physical row, ascending; rows may repeat
-  std::vector<ColumnLocation> locations;  ///< of each column of the result
+  std::vector<ColumnLocation> locations;  ///< of each leaf
 };
 
-/// A column of the result.
-struct ResultColumn {
-  std::string name;
-  std::shared_ptr<const format::LeafPath> path;
-};
-
-/// Reads rows of data files: plans byte ranges, fetches them together, decodes.
+/// Reads rows of leaf columns of data files: plans byte ranges, fetches them together, decodes.
 ///
 /// In four waves, each one fetch for all files and columns together: the ends of files not yet
 /// open, the metadata of columns, the headers of pages, the data. What the first three give is
@@ -54,15 +53,17 @@ class RowReader {
             storage::IoScheduler* scheduler)
       : store_(store), files_(files), decoded_(decoded), scheduler_(scheduler) {}
 
-  /// Read the rows; slot i of every column is filled exactly once by the runs of `fragments`.
+  /// Read the rows; slot i of every leaf is filled exactly once by the runs of `fragments`.
   ///
   /// \param remember_chunks whether chunks decoded for this call are worth remembering (random
   /// access)
-  /// \return one array a column, each of num_slots rows. Errors name column, file and page.
-  arrow::Result<arrow::ArrayVector> Read(const std::vector<ResultColumn>& columns,
-                                         const std::vector<FragmentRows>& fragments,
-                                         int64_t num_slots, bool remember_chunks,
-                                         const CancelToken& cancel, arrow::MemoryPool* pool) const;
+  /// \return one array a leaf, of its path's type, each of num_slots rows. Errors name column, file
+  /// and
+  ///         page.
+  arrow::Result<std::vector<std::shared_ptr<arrow::ArrayData>>> Read(
+      const std::vector<format::LeafColumn>& leaves, const std::vector<FragmentRows>& fragments,
+      int64_t num_slots, bool remember_chunks, const CancelToken& cancel,
+      arrow::MemoryPool* pool) const;
 
  private:
   const storage::ObjectStore* const store_;

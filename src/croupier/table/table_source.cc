@@ -8,6 +8,7 @@
 #include <arrow/type.h>
 
 #include "croupier/table.h"
+#include "croupier/table/find_column.h"
 
 namespace croupier {
 
@@ -28,13 +29,16 @@ class ListedRowIds : public RowIdIndex {
   std::vector<uint64_t> row_ids_;
 };
 
-std::string JoinNames(const std::vector<std::string>& names) {
-  std::string joined;
-  for (const auto& name : names) {
-    if (!joined.empty()) joined += ", ";
-    joined += name;
+// A field as a column of its own: null also where a struct above it is.
+std::shared_ptr<arrow::Field> FieldAt(const arrow::Schema& schema, const std::vector<int>& way,
+                                      const std::string& name) {
+  auto field = schema.field(way[0]);
+  bool nullable = field->nullable();
+  for (size_t i = 1; i < way.size(); ++i) {
+    field = field->type()->field(way[i]);
+    nullable |= field->nullable();
   }
-  return joined;
+  return field->WithName(name)->WithNullable(nullable);
 }
 
 }  // namespace
@@ -73,12 +77,8 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ProjectSchema(
       fields.push_back(arrow::field(kRowIdColumn, arrow::uint64()));
       continue;
     }
-    auto field = schema.GetFieldByName(name);
-    if (field == nullptr) {
-      return arrow::Status::KeyError("no column named '", name,
-                                     "'; the columns are: ", JoinNames(schema.field_names()));
-    }
-    fields.push_back(std::move(field));
+    ARROW_ASSIGN_OR_RAISE(const auto way, table::FindColumn(schema, name));
+    fields.push_back(FieldAt(schema, way, name));
   }
   return arrow::schema(std::move(fields), schema.metadata());
 }
