@@ -174,4 +174,17 @@ arrow::Result<ColumnDirectory> ColumnDirectory::Parse(std::span<const uint8_t> b
   return directory;
 }
 
+arrow::Result<int64_t> ParseNumRows(std::span<const uint8_t> descriptor) {
+  uint64_t num_rows = 0;
+  for (WireReader reader(descriptor); !reader.done();) {
+    ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
+    if (field.number != 2) continue;
+    ARROW_ASSIGN_OR_RAISE(num_rows, field.AsUnsigned());
+  }
+  if (num_rows > UINT32_MAX) {
+    return arrow::Status::SerializationError("file descriptor: too many rows: ", num_rows);
+  }
+  return static_cast<int64_t>(num_rows);
+}
+
 }  // namespace croupier::format

@@ -53,4 +53,9 @@ struct ColumnDirectory {
                                               const FileFooter& footer, int64_t file_size_bytes);
 };
 
+/// Read how many rows a data file has from its descriptor, the global buffer 0.
+///
+/// \return a number below 2^32; SerializationError for malformed bytes. Source: lance-file.md, A.3.
+arrow::Result<int64_t> ParseNumRows(std::span<const uint8_t> descriptor);
+
 }  // namespace croupier::format
