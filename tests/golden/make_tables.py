@@ -8,12 +8,17 @@ change: a new case is a new table. For each table NAME it writes NAME.lance and 
 file of its live rows with `_rowid` (of those columns that can be read today).
 """
 
+import datetime
 import pathlib
+import shutil
+import struct
 import sys
 
 import lance
 import numpy as np
 import pyarrow as pa
+
+LINEAGE = ["_rowaddr", "_row_created_at_version", "_row_last_updated_at_version"]
 
 
 def save(folder, name, dataset, columns=None):
@@ -21,6 +26,92 @@ def save(folder, name, dataset, columns=None):
     rows = dataset.to_table(columns=columns, with_row_id=True)
     with pa.ipc.new_file(folder / f"{name}.arrow", rows.schema) as writer:
         writer.write_table(rows)
+
+
+def save_lineage(folder, name, dataset):
+    """Save rows with every column that says what a row is."""
+    rows = dataset.scanner(columns=[*dataset.schema.names, "_rowid", *LINEAGE]).to_table()
+    with pa.ipc.new_file(folder / f"{name}.arrow", rows.schema) as writer:
+        writer.write_table(rows)
+
+
+def varint(value):
+    """Encode a number of a protobuf message."""
+    value &= 0xFFFFFFFFFFFFFFFF
+    encoded = b""
+    while value >= 0x80:
+        encoded += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return encoded + bytes([value])
+
+
+def number(field, value):
+    """Encode a number field."""
+    return varint(field << 3) + varint(value)
+
+
+def message(field, content=b""):
+    """Encode a field of bytes."""
+    return varint(field << 3 | 2) + varint(len(content)) + content
+
+
+def fields(encoded):
+    """Split a message into (number, value, the field as it is)."""
+    position = 0
+
+    def read():
+        nonlocal position
+        value = shift = 0
+        while True:
+            byte = encoded[position]
+            position += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while position < len(encoded):
+        begin = position
+        tag = read()
+        value = read()
+        if tag % 8 == 2:
+            value, position = encoded[position : position + value], position + value
+        yield tag >> 3, value, encoded[begin:position]
+
+
+def spill_lineage(path):
+    """Move row ids and versions from the newest manifest into a hidden file for each fragment."""
+    manifest = min((path / "_versions").glob("*.manifest"))
+    file = manifest.read_bytes()
+    (offset,) = struct.unpack_from("<Q", file, len(file) - 16)
+    rows = lance.dataset(path).scanner(columns=["_rowid", *LINEAGE]).to_table()
+    changed = b""
+    for field, value, raw in fields(file[offset + 4 : -16]):
+        if field == 2:
+            fragment = {number: value for number, value, _ in fields(value)}
+            of_fragment = rows.filter(
+                pa.compute.equal(pa.compute.shift_right(rows["_rowaddr"], 32), fragment.get(1, 0))
+            )
+            name = f"lineage-{fragment.get(1, 0)}.lance"
+            names = ["_rowid", "_row_created_at_version", "_row_last_updated_at_version"]
+            schema = pa.schema([pa.field(name, pa.uint64(), False) for name in names])
+            with lance.file.LanceFileWriter(
+                str(path / "data" / name), schema, version="2.2"
+            ) as out:
+                out.write_batch(of_fragment.select(names).cast(schema))
+            data_file = message(1, name.encode())
+            data_file += message(2, varint(-3) + varint(-4) + varint(-5))
+            data_file += message(3, b"\x00\x01\x02") + number(4, 2) + number(5, 2)
+            data_file += number(6, (path / "data" / name).stat().st_size)
+            kept = [raw for number, _, raw in fields(value) if number not in (5, 7, 9)]
+            changed += message(
+                2, b"".join(kept) + message(2, data_file) + message(12) + message(13) + message(14)
+            )
+        elif field in (9, 10):
+            changed += number(field, value | 2048)
+        else:
+            changed += raw
+    manifest.write_bytes(file[:offset] + struct.pack("<I", len(changed)) + changed + file[-16:])
 
 
 def main():
@@ -113,6 +204,48 @@ def main():
         }
     )
     save(folder, "records", write("records", records, rows_per_file=16))
+
+    # Rows that keep their ids while they move: stable row ids in ranges, arrays and bitmaps.
+    def evolve(name, **options):
+        ids = pa.table({"k": pa.array(range(60), pa.int32())})
+        path = str(folder / f"{name}.lance")
+        dataset = lance.write_dataset(
+            ids, path, max_rows_per_file=20, data_storage_version="2.2", **options
+        )
+        dataset.delete("k % 7 = 3")
+        dataset.update({"k": "k + 1000"}, where="k % 5 = 0")
+        dataset = lance.write_dataset(ids.slice(0, 10), path, mode="append", **options)
+        dataset.update({"k": "k + 1000"}, where="k < 4")
+        dataset.merge_insert("k").when_matched_update_all().when_not_matched_insert_all().execute(
+            pa.table({"k": pa.array([8, 9, 70], pa.int32())})
+        )
+        return lance.dataset(path)
+
+    def clean_up(dataset):
+        lance.dataset(dataset.uri).cleanup_old_versions(
+            older_than=datetime.timedelta(0), delete_unverified=True
+        )
+
+    save_lineage(folder, "stable_row_ids", evolve("stable_row_ids", enable_stable_row_ids=True))
+    dataset = evolve("stable_row_ids_compacted", enable_stable_row_ids=True)
+    dataset.optimize.compact_files(target_rows_per_fragment=30)
+    dataset.delete("k in (11, 1005)")
+    clean_up(dataset)
+    save_lineage(folder, "stable_row_ids_compacted", lance.dataset(dataset.uri))
+    shutil.copytree(
+        folder / "stable_row_ids_compacted.lance", folder / "stable_row_ids_spilled.lance"
+    )
+    dataset = lance.dataset(folder / "stable_row_ids_spilled.lance")
+    dataset.optimize.compact_files(target_rows_per_fragment=40)  # no deletions
+    clean_up(dataset)
+    spill_lineage(folder / "stable_row_ids_spilled.lance")
+    save_lineage(folder, "stable_row_ids_spilled", lance.dataset(dataset.uri))
+
+    # Versions and tags, with manifests named by the older scheme.
+    dataset = evolve("history_v1_names", enable_v2_manifest_paths=False)
+    dataset.tags.create("first", 1)
+    dataset.tags.create("after-delete", 2)
+    save_lineage(folder, "history_v1_names", lance.dataset(dataset.uri))
 
 
 if __name__ == "__main__":
