@@ -48,21 +48,36 @@ void Check(const Fragment& fragment) {
             "fields have columns");
   }
   if (fragment.deletion_file.has_value()) {
-    Require(fragment.deletion_file->num_deleted_rows <=
-                static_cast<uint64_t>(fragment.num_physical_rows),
-            "deleted rows are rows");
-    Require(!fragment.deletion_file->Path(fragment.id).empty(), "a deletion file has a path");
+    Require(
+        fragment.num_physical_rows == 0 || fragment.deletion_file->num_deleted_rows <=
+                                               static_cast<uint64_t>(fragment.num_physical_rows),
+        "deleted rows are rows");
+    Require(!fragment.deletion_file->Name(fragment.id).empty(), "a deletion file has a name");
   }
 }
 
 void Check(std::span<const uint8_t> file) {
-  const auto parsed = Manifest::Parse(file);
+  const auto range = Manifest::MessageRange(file, std::ssize(file));
+  if (!range.ok()) {
+    Require(range.status().IsSerializationError(), range.status().ToString());
+    return;
+  }
+  Require(
+      range->offset_bytes >= 0 && range->size_bytes >= 0 && range->end_bytes() <= std::ssize(file),
+      "the message lies in the file");
+  const auto message = file.subspan(static_cast<size_t>(range->offset_bytes),
+                                    static_cast<size_t>(range->size_bytes));
+  const auto summary = Manifest::Summarize(message);
+  const auto parsed = Manifest::Parse(message);
   if (!parsed.ok()) {
     Require(parsed.status().IsSerializationError() || parsed.status().IsNotImplemented(),
             parsed.status().ToString());
     return;
   }
   const Manifest& manifest = **parsed;
+  Require(summary.ok() && summary->version == manifest.version &&
+              summary->num_fragments == manifest.fragments.size(),
+          "the summary is that of the manifest");
   for (const auto& field : manifest.fields) Check(field, 1);
   for (const auto& fragment : manifest.fragments) Check(fragment);
   Require(manifest.schema->num_fields() == static_cast<int>(manifest.fields.size()),

@@ -26,6 +26,8 @@ PUBLIC = {
     "version": "base",
     "database": "table",
     "table": "table",
+    "table_description": "table",
+    "table_history": "table",
     "permutation": "permutation",
     "loader": "loader",
 }

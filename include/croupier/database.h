@@ -23,9 +23,10 @@ class Database {
   /// List the tables by name, sorted; none if the folder does not exist.
   arrow::Result<std::vector<std::string>> TableNames() const;
 
-  /// Open the newest version of a table; KeyError, naming the tables there are, if it does not
-  /// exist.
-  arrow::Result<std::shared_ptr<const TableSource>> OpenTable(const std::string& name) const;
+  /// Open a table; KeyError, naming the tables there are, if it does not exist; else as
+  /// OpenLanceTable.
+  arrow::Result<std::shared_ptr<const TableSource>> OpenTable(
+      const std::string& name, const LanceOptions& options = {}) const;
 
   /// Where a table is or would be; Invalid for a name that cannot be one.
   arrow::Result<std::string> TableUri(const std::string& name) const;

@@ -10,11 +10,22 @@
 #include <arrow/type_fwd.h>
 
 #include "croupier/cancel.h"
+#include "croupier/table_description.h"
+#include "croupier/table_history.h"
 
 namespace croupier {
 
-/// Name of the column that holds row ids, wherever columns are named.
+// Names of columns that every table has beside those of its schema, wherever columns are named.
+// They are uint64 without nulls. A column of the schema hides all but the first.
+
+/// The row id.
 inline constexpr char kRowIdColumn[] = "_rowid";
+/// The row address: `fragment << 32 | offset`. It is the row id where that is not stable.
+inline constexpr char kRowAddressColumn[] = "_rowaddr";
+/// The version at which the row was made; 1 where the table does not say.
+inline constexpr char kRowCreatedAtVersionColumn[] = "_row_created_at_version";
+/// The version at which the row was last changed; 1 where the table does not say.
+inline constexpr char kRowLastUpdatedAtVersionColumn[] = "_row_last_updated_at_version";
 
 /// How a read is done; nothing here changes what is read.
 struct ReadOptions {
@@ -25,8 +36,8 @@ struct ReadOptions {
 };
 
 struct ScanOptions : ReadOptions {
-  /// Columns in the order of the result; `_rowid` may be one of them, and members of structs
-  /// ("a.b").
+  /// Columns in the order of the result; `_rowid` and its like may be among them, and members of
+  /// structs ("a.b").
   std::vector<std::string> columns;
   /// Rows of every batch but the last.
   int64_t batch_rows = 8192;
@@ -53,6 +64,8 @@ class TableSource {
   /// Every column, those that cannot be read included. Metadata is kept.
   virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
   virtual uint64_t version() const = 0;
+  /// The branch that the version is on; empty for the main branch.
+  virtual const std::string& branch() const;
   /// Where the table is, as its user would name it.
   virtual const std::string& location() const = 0;
 
@@ -62,33 +75,71 @@ class TableSource {
   /// Read all live rows in storage order.
   ///
   /// \return KeyError for an unknown column, naming those there are; NotImplemented for a column of
-  /// a
-  ///         type or encoding that cannot be read, naming both
+  ///         a type or encoding that cannot be read, naming both. While it is read: an error that
+  ///         IsVersionNotFound knows if the version was cleaned up.
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
       const ScanOptions& options) const = 0;
 
   /// Read the rows with these ids, in this order; repeats are allowed.
   ///
-  /// \param columns of the result, in order; none may repeat; `_rowid` may be one of them
+  /// \param columns of the result, in order; none may repeat; `_rowid` and its like may be among
+  ///        them
   /// \return a batch of row_ids.size() rows; errors as for Scan; IndexError for an id that no live
-  /// row
-  ///         has; never a partial batch
+  ///         row has; never a partial batch
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(
       std::span<const uint64_t> row_ids, const std::vector<std::string>& columns,
       const ReadOptions& options = {}) const = 0;
+
+  /// Read the rows at these places in storage order, in this order; repeats are allowed.
+  ///
+  /// \return as for Take; IndexError for an offset out of [0, number of rows)
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeOffsets(
+      std::span<const uint64_t> offsets, const std::vector<std::string>& columns,
+      const ReadOptions& options = {}) const;
 
   /// Give the row ids of the live rows by rank. This default scans them (8 bytes a row are held); a
   /// table that can compute them overrides it.
   virtual arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
       const ReadOptions& options = {}) const;
+
+  /// Describe the table for people. This default knows what the members above tell.
+  virtual arrow::Result<TableDescription> Describe(DescriptionDetail detail,
+                                                   const ReadOptions& options = {}) const;
+
+  // History. These defaults are for tables that have none: one version, and Checkout is
+  // NotImplemented.
+
+  /// Open another version of the same table; nothing asked for: the newest one of the same branch.
+  ///
+  /// \return this object if it is that version already; an error that IsVersionNotFound knows;
+  ///         KeyError, naming those there are, for a tag or branch that does not exist
+  virtual arrow::Result<std::shared_ptr<const TableSource>> Checkout(const VersionRef& ref) const;
+
+  /// List the retained versions of the branch, ascending. Reads the manifest of each.
+  virtual arrow::Result<std::vector<TableVersion>> ListVersions(
+      const ReadOptions& options = {}) const;
+  /// List the tags of all branches, by name.
+  virtual arrow::Result<std::vector<TableTag>> ListTags() const;
+  /// List the branches but the main one, by name.
+  virtual arrow::Result<std::vector<TableBranch>> ListBranches() const;
 };
 
-/// Open a Lance dataset at its newest version.
+/// How a Lance dataset is opened.
+struct LanceOptions {
+  /// Nothing set: the newest version of the main branch.
+  VersionRef at = {};
+  /// Where files of the table may lie beside its own directory: paths or URIs, and all below them.
+  /// Not needed on the same file system or in the same bucket.
+  std::vector<std::string> allow_external = {};
+};
+
+/// Open a Lance dataset.
 ///
 /// \param uri a path or file:// URI of the dataset's root directory
 /// \return IOError if it is no dataset; SerializationError for malformed files; NotImplemented for
-///         feature flags or file versions that cannot be read
-arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::string& uri);
+///         feature flags or file versions that cannot be read; errors as for TableSource::Checkout
+arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::string& uri,
+                                                                 const LanceOptions& options = {});
 
 /// Hold a table in memory, at version 1.
 ///
@@ -96,7 +147,7 @@ arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::stri
 arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
     const std::string& name, std::shared_ptr<arrow::Table> rows);
 
-/// Look up columns by name, `_rowid` (uint64) included; KeyError names the columns there are.
+/// Look up columns by name, `_rowid` and its like included; KeyError names the columns there are.
 ///
 /// "a.b" is the member b of the struct column a, as a column of that name: null where the struct
 /// is. A column whose own name has the dot comes first.

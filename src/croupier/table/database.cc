@@ -48,7 +48,7 @@ arrow::Result<std::string> Database::TableUri(const std::string& name) const {
 }
 
 arrow::Result<std::shared_ptr<const TableSource>> Database::OpenTable(
-    const std::string& name) const {
+    const std::string& name, const LanceOptions& options) const {
   ARROW_ASSIGN_OR_RAISE(const auto uri, TableUri(name));
   ARROW_ASSIGN_OR_RAISE(const auto names, TableNames());
   if (!std::binary_search(names.begin(), names.end(), name)) {
@@ -57,7 +57,7 @@ arrow::Result<std::shared_ptr<const TableSource>> Database::OpenTable(
     return arrow::Status::KeyError("Table '", name, "' was not found in ", uri_,
                                    "; the tables are: ", known.empty() ? "(none)" : known);
   }
-  return OpenLanceTable(uri);
+  return OpenLanceTable(uri, options);
 }
 
 }  // namespace croupier

@@ -6,15 +6,13 @@
 #include <utility>
 
 #include <arrow/array/array_base.h>
-#include <arrow/array/array_primitive.h>
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 #include <arrow/type.h>
 
 #include "croupier/format/file/file_footer.h"
-#include "croupier/format/manifest/manifest_name.h"
-#include "croupier/storage/range_fetch.h"
+#include "croupier/table/file_row_count.h"
 #include "croupier/table/find_column.h"
 #include "croupier/table/row_id_array.h"
 #include "croupier/table/row_sort.h"
@@ -26,10 +24,6 @@ namespace {
 using format::DeletionVector;
 using format::RowRun;
 
-// Manifests list every fragment; larger ones than this do not occur.
-constexpr int64_t kMaxManifestBytes = int64_t{2} << 30;
-constexpr char kVersionsDirectory[] = "_versions";
-
 arrow::MemoryPool* PoolOf(const ReadOptions& options) {
   return options.pool != nullptr ? options.pool : arrow::default_memory_pool();
 }
@@ -38,94 +32,16 @@ arrow::Status AtLocation(const std::string& location, const arrow::Status& statu
   return status.WithMessage(location, ": ", status.message());
 }
 
-uint64_t RowAddress(uint64_t fragment_id, uint32_t offset) { return fragment_id << 32 | offset; }
-
-// Live rows by rank: fragments with their deletions. Immutable.
-class LanceRowIds : public RowIdIndex {
- public:
-  void Append(uint64_t fragment_id, int64_t num_physical_rows,
-              std::shared_ptr<const DeletionVector> deletions) {
-    const int64_t num_live =
-        num_physical_rows - (deletions != nullptr ? deletions->num_deleted() : 0);
-    if (num_live == 0) return;
-    first_ranks_.push_back(num_rows_);
-    fragments_.push_back({fragment_id, std::move(deletions)});
-    num_rows_ += num_live;
-  }
-
-  int64_t num_rows() const override { return num_rows_; }
-
-  void Lookup(std::span<uint64_t> ranks_to_row_ids) const override {
-    for (uint64_t& value : ranks_to_row_ids) {
-      const auto rank = static_cast<int64_t>(value);
-      const auto after = std::upper_bound(first_ranks_.begin(), first_ranks_.end(), rank);
-      const auto i = static_cast<size_t>(after - first_ranks_.begin()) - 1;
-      const Fragment& fragment = fragments_[i];
-      auto offset = static_cast<uint32_t>(rank - first_ranks_[i]);
-      if (fragment.deletions != nullptr) offset = fragment.deletions->Select(offset);
-      value = RowAddress(fragment.id, offset);
-    }
-  }
-
- private:
-  struct Fragment {
-    uint64_t id;
-    std::shared_ptr<const DeletionVector> deletions;
-  };
-  std::vector<int64_t> first_ranks_;  // of each fragment with live rows
-  std::vector<Fragment> fragments_;
-  int64_t num_rows_ = 0;
-};
-
-// Read the newest manifest of the directory.
-arrow::Result<std::shared_ptr<const format::Manifest>> ReadNewestManifest(
-    const storage::ObjectStore& store) {
-  auto names = store.ListFiles(kVersionsDirectory);
-  if (storage::IsNotFound(names.status())) {
-    return names.status().WithMessage(
-        store.location(), ": not a Lance dataset: it has no directory ", kVersionsDirectory,
-        " (a database is opened by connect(), its tables lie in <name>.lance)");
-  }
-  ARROW_RETURN_NOT_OK(names.status());
-  std::optional<format::ManifestName> newest;
-  for (const auto& name : *names) {
-    const auto parsed = format::ManifestName::Parse(name);
-    if (!parsed.has_value()) continue;
-    if (newest.has_value() && newest->naming != parsed->naming) {
-      return arrow::Status::SerializationError(store.location(), ": ", kVersionsDirectory,
-                                               " mixes two naming schemes of manifests");
-    }
-    if (!newest.has_value() || parsed->version > newest->version) newest = parsed;
-  }
-  if (!newest.has_value()) {
-    return arrow::Status::IOError(store.location(), ": not a Lance dataset: ", kVersionsDirectory,
-                                  " has no manifest");
-  }
-  const std::string path = std::string(kVersionsDirectory) + "/" + newest->ToString();
-  ARROW_ASSIGN_OR_RAISE(const auto object, store.Open(path));
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, storage::ReadWhole(*object, kMaxManifestBytes));
-  auto manifest = format::Manifest::Parse({bytes->data(), static_cast<size_t>(bytes->size())});
-  if (!manifest.ok()) return AtLocation(object->location(), manifest.status());
-  if ((*manifest)->version != newest->version) {
-    return arrow::Status::SerializationError(object->location(), ": the manifest is of version ",
-                                             (*manifest)->version, ", its name says ",
-                                             newest->version);
-  }
-  return manifest;
-}
-
 }  // namespace
 
 /// Reads a table batch by batch, in storage order. One thread at a time.
 class LanceScan : public arrow::RecordBatchReader {
  public:
-  LanceScan(std::shared_ptr<const LanceTable> table, LanceTable::Projection projection,
+  LanceScan(std::shared_ptr<const LanceTable> table, LanceTable::Selection selection,
             ScanOptions options)
-      : table_(std::move(table)),
-        projection_(std::move(projection)),
-        options_(std::move(options)) {}
+      : table_(std::move(table)), selection_(std::move(selection)), options_(std::move(options)) {}
 
-  std::shared_ptr<arrow::Schema> schema() const override { return projection_.schema; }
+  std::shared_ptr<arrow::Schema> schema() const override { return selection_.schema; }
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
     // Rows of a batch that failed must not be left out of what follows.
@@ -137,7 +53,7 @@ class LanceScan : public arrow::RecordBatchReader {
  private:
   arrow::Status ReadBatch(std::shared_ptr<arrow::RecordBatch>* batch) {
     ARROW_RETURN_NOT_OK(options_.cancel->Check());
-    std::vector<FragmentRows> rows;
+    std::vector<LanceTable::RowsToRead> rows;
     int64_t num_rows = 0;
     while (num_rows < options_.batch_rows && fragment_ < table_->fragments_.size()) {
       if (next_offset_ == 0) {
@@ -147,7 +63,7 @@ class LanceScan : public arrow::RecordBatchReader {
       }
       const auto& fragment = table_->fragments_[fragment_];
       auto runs = NextRuns(fragment.num_physical_rows, &num_rows);
-      if (!runs.empty()) rows.push_back(table_->RowsOf(fragment, projection_, std::move(runs)));
+      if (!runs.empty()) rows.push_back({fragment_, std::move(runs)});
       if (next_offset_ == fragment.num_physical_rows) {
         ++fragment_;
         next_offset_ = 0;
@@ -157,10 +73,8 @@ class LanceScan : public arrow::RecordBatchReader {
       *batch = nullptr;
       return arrow::Status::OK();
     }
-    ARROW_ASSIGN_OR_RAISE(auto row_ids, RowIdsOf(num_rows));
     return table_
-        ->Assemble(projection_, rows, std::move(row_ids), num_rows, /*remember_chunks=*/false,
-                   options_)
+        ->ReadRows(selection_, std::move(rows), {}, num_rows, /*remember_chunks=*/false, options_)
         .Value(batch);
   }
 
@@ -181,67 +95,82 @@ class LanceScan : public arrow::RecordBatchReader {
       const int64_t count = std::min(end - next_offset_, options_.batch_rows - *num_rows);
       runs.push_back({static_cast<uint32_t>(next_offset_), static_cast<uint32_t>(*num_rows),
                       static_cast<uint32_t>(count)});
-      const auto fragment_id = table_->fragments_[fragment_].id;
-      if (wants_row_ids()) {
-        for (int64_t i = 0; i < count; ++i) {
-          row_ids_.push_back(RowAddress(fragment_id, static_cast<uint32_t>(next_offset_ + i)));
-        }
-      }
       next_offset_ += count;
       *num_rows += count;
     }
     return runs;
   }
 
-  bool wants_row_ids() const {
-    return projection_.trees.size() < projection_.trees_of_columns.size();
-  }
-
-  arrow::Result<std::shared_ptr<arrow::Array>> RowIdsOf(int64_t num_rows) {
-    if (!wants_row_ids()) return nullptr;
-    auto buffer = arrow::Buffer::FromVector(std::exchange(row_ids_, {}));
-    return std::make_shared<arrow::UInt64Array>(num_rows, std::move(buffer));
-  }
-
   const std::shared_ptr<const LanceTable> table_;
-  const LanceTable::Projection projection_;
+  const LanceTable::Selection selection_;
   const ScanOptions options_;
   size_t fragment_ = 0;
   int64_t next_offset_ = 0;  // in the fragment
   std::shared_ptr<const DeletionVector> deletions_;
   size_t next_deleted_run_ = 0;
-  std::vector<uint64_t> row_ids_;  // of the batch in the making
   arrow::Status status_;
 };
 
 LanceTable::State::State(size_t num_files, size_t num_fragments)
-    : files(num_files), decoded(&DecodedCache::OfProcess()), deletions(num_fragments) {}
+    : files(num_files),
+      decoded(&DecodedCache::OfProcess()),
+      deletions(num_fragments),
+      row_ids(num_fragments),
+      created_at(num_fragments),
+      last_updated_at(num_fragments) {}
 
-LanceTable::LanceTable(std::shared_ptr<const storage::ObjectStore> store,
-                       std::shared_ptr<const format::Manifest> manifest)
-    : store_(std::move(store)),
-      manifest_(std::move(manifest)),
+LanceTable::LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersion version)
+    : dataset_(std::move(dataset)),
+      version_(std::move(version)),
+      table_files_(dataset_, version_),
       state_([this] { return std::make_unique<State>(files_.size(), fragments_.size()); }) {}
 
-arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Open(const std::string& uri) {
-  ARROW_ASSIGN_OR_RAISE(auto store, storage::OpenObjectStore(uri));
-  ARROW_ASSIGN_OR_RAISE(auto manifest, ReadNewestManifest(*store));
+arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Make(
+    std::shared_ptr<const LanceDataset> dataset, DatasetVersion version) {
   // Not make_shared: the constructor is private.
-  std::shared_ptr<LanceTable> table(new LanceTable(std::move(store), std::move(manifest)));
-  const auto status = table->IndexFragments();
-  if (!status.ok()) return AtLocation(table->location(), status);
+  std::shared_ptr<LanceTable> table(new LanceTable(std::move(dataset), std::move(version)));
+  auto status = table->IndexFragments();
+  if (status.ok()) status = table->FindRowCounts();
+  if (!status.ok()) {
+    return table->dataset_->ExplainMissing(AtLocation(table->location(), status), table->version_);
+  }
   return table;
+}
+
+arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Open(const std::string& uri,
+                                                                   const LanceOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(auto dataset, LanceDataset::Open(uri, options));
+  ARROW_ASSIGN_OR_RAISE(auto version, dataset->Read(options.at, /*branch=*/""));
+  return Make(std::move(dataset), std::move(version));
+}
+
+arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Checkout(
+    const VersionRef& ref) const {
+  ARROW_ASSIGN_OR_RAISE(auto version, dataset_->Read(ref, branch()));
+  // The manifest is looked at each time: a dataset may be removed and made anew.
+  if (version.branch == branch() && version.manifest->version == this->version() &&
+      version.manifest->timestamp_us == manifest().timestamp_us) {
+    return shared_from_this();
+  }
+  return Make(dataset_, std::move(version));
+}
+
+arrow::Result<std::vector<TableVersion>> LanceTable::ListVersions(
+    const ReadOptions& options) const {
+  return dataset_->ListVersions(branch(), *options.cancel);
+}
+
+arrow::Result<std::vector<TableTag>> LanceTable::ListTags() const { return dataset_->ListTags(); }
+
+arrow::Result<std::vector<TableBranch>> LanceTable::ListBranches() const {
+  return dataset_->ListBranches();
 }
 
 arrow::Status LanceTable::IndexFragments() {
   // Most fragments list the same fields at the same places.
   using LayoutKey = std::vector<std::pair<std::vector<int32_t>, std::vector<int32_t>>>;
   std::map<LayoutKey, const Layout*> known_layouts;
-  for (const auto& metadata : manifest_->fragments) {
-    if (metadata.num_physical_rows == 0 && !metadata.files.empty()) {
-      return arrow::Status::NotImplemented("fragment ", metadata.id,
-                                           " does not say how many rows it has");
-    }
+  for (const auto& metadata : manifest().fragments) {
     LayoutKey key;
     for (const auto& file : metadata.files) key.emplace_back(file.fields, file.column_indices);
     auto [known, is_new] = known_layouts.try_emplace(std::move(key), nullptr);
@@ -251,8 +180,12 @@ arrow::Status LanceTable::IndexFragments() {
       for (size_t ordinal = 0; ordinal < metadata.files.size(); ++ordinal) {
         const auto& file = metadata.files[ordinal];
         for (size_t k = 0; k < file.fields.size() && k < file.column_indices.size(); ++k) {
-          // A column index of -1 is no column, a field of -2 one that was dropped.
-          if (file.fields[k] < 0 || file.column_indices[k] < 0) continue;
+          // A column index of -1 is no column, a field of -2 one that was dropped; below are those
+          // that hold the lineage of rows.
+          if ((file.fields[k] < 0 && !format::IsLineageField(file.fields[k])) ||
+              file.column_indices[k] < 0) {
+            continue;
+          }
           layout->places[file.fields[k]] = {ordinal, file.column_indices[k]};
         }
       }
@@ -267,12 +200,33 @@ arrow::Status LanceTable::IndexFragments() {
         const auto status = format::CheckFileVersion(file.major_version, file.minor_version);
         if (!status.ok()) return AtLocation("data/" + file.path, status);
       }
-      if (file.base_id.has_value()) {
-        return arrow::Status::NotImplemented(
-            "fragment ", metadata.id,
-            " has a data file in another dataset: clones cannot be read yet");
-      }
-      files_.push_back({files_.size(), "data/" + file.path, file.size_bytes});
+      ARROW_ASSIGN_OR_RAISE(auto place, table_files_.DataFile(file.path, file.base_id));
+      files_.push_back(
+          {files_.size(), std::move(place.store), std::move(place.path), file.size_bytes});
+    }
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status LanceTable::FindRowCounts() {
+  std::vector<size_t> unknown;
+  std::vector<FileLocation> files;
+  for (size_t i = 0; i < fragments_.size(); ++i) {
+    if (fragments_[i].num_physical_rows > 0 || fragments_[i].metadata->files.empty()) continue;
+    unknown.push_back(i);
+    files.push_back(files_[fragments_[i].first_file]);
+  }
+  if (unknown.empty()) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto counts, ReadRowCounts(files));
+  for (size_t k = 0; k < unknown.size(); ++k) {
+    auto& fragment = fragments_[unknown[k]];
+    fragment.num_physical_rows = counts[k];
+    const auto& deletion_file = fragment.metadata->deletion_file;
+    if (deletion_file.has_value() &&
+        deletion_file->num_deleted_rows > static_cast<uint64_t>(counts[k])) {
+      return arrow::Status::SerializationError(
+          "fragment ", fragment.id,
+          " has more deleted rows than rows: ", deletion_file->num_deleted_rows, " of ", counts[k]);
     }
   }
   return arrow::Status::OK();
@@ -293,83 +247,15 @@ arrow::Result<int64_t> LanceTable::CountRows() const {
   return num_rows;
 }
 
-arrow::Result<std::vector<LanceTable::Deletions>> LanceTable::DeletionsOf(
-    std::span<const size_t> fragments, const ReadOptions& options) const {
-  State& state = state_.Get();
-  std::vector<Deletions> found(fragments.size());
-  std::vector<size_t> missing;  // positions in `fragments`
-  {
-    const std::lock_guard lock(state.mutex);
-    for (size_t i = 0; i < fragments.size(); ++i) {
-      if (!fragments_[fragments[i]].metadata->deletion_file.has_value()) continue;
-      found[i] = state.deletions[fragments[i]];
-      if (found[i] == nullptr) missing.push_back(i);
-    }
-  }
-  if (missing.empty()) return found;
-  storage::RangeFetch fetch;
-  std::vector<size_t> fetched;
-  std::vector<std::string> locations;
-  for (const size_t i : missing) {
-    const auto& fragment = fragments_[fragments[i]];
-    if (fragment.metadata->deletion_file->base_id.has_value()) {
-      return arrow::Status::NotImplemented(
-          location(), ": fragment ", fragment.id,
-          " has its deletion file in another dataset: clones cannot "
-          "be read yet");
-    }
-    ARROW_ASSIGN_OR_RAISE(const auto object,
-                          store_->Open(fragment.metadata->deletion_file->Path(fragment.id)));
-    fetched.push_back(fetch.Add(object, {0, object->size_bytes()}));
-    locations.push_back(object->location());
-  }
-  ARROW_RETURN_NOT_OK(fetch.Run(&storage::IoScheduler::Default(), nullptr, *options.cancel,
-                                arrow::default_memory_pool()));
-  for (size_t k = 0; k < missing.size(); ++k) {
-    const size_t i = missing[k];
-    const auto& fragment = fragments_[fragments[i]];
-    const auto& file = *fragment.metadata->deletion_file;
-    const auto bytes = fetch.bytes(fetched[k]);
-    auto parsed = file.type == format::DeletionFile::Type::kBitmap
-                      ? DeletionVector::ParseBitmap(bytes, fragment.num_physical_rows)
-                      : DeletionVector::ParseArrow(
-                            arrow::SliceBuffer(fetch.owner(fetched[k]),
-                                               bytes.data() - fetch.owner(fetched[k])->data(),
-                                               static_cast<int64_t>(bytes.size())),
-                            fragment.num_physical_rows);
-    if (!parsed.ok()) return AtLocation(locations[k], parsed.status());
-    if (file.num_deleted_rows != 0 &&
-        (*parsed)->num_deleted() != static_cast<int64_t>(file.num_deleted_rows)) {
-      return arrow::Status::SerializationError(
-          locations[k], ": the file has ", (*parsed)->num_deleted(),
-          " deleted rows, the manifest says ", file.num_deleted_rows);
-    }
-    found[i] = *std::move(parsed);
-    const std::lock_guard lock(state.mutex);
-    state.deletions[fragments[i]] = found[i];
-  }
-  return found;
-}
-
 arrow::Result<LanceTable::Projection> LanceTable::Project(
     const std::vector<std::string>& columns) const {
   Projection projection;
   ARROW_ASSIGN_OR_RAISE(projection.schema, ProjectSchema(*schema(), columns));
   std::vector<const format::Field*> column_of_leaf;
   for (const auto& name : columns) {
-    if (name == kRowIdColumn) {
-      if (manifest_->has_stable_row_ids()) {
-        return arrow::Status::NotImplemented(
-            location(),
-            ": row ids of a table with stable row ids cannot be read "
-            "yet");
-      }
-      projection.trees_of_columns.emplace_back();
-      continue;
-    }
     ARROW_ASSIGN_OR_RAISE(const auto numbers, FindColumn(*schema(), name));
     std::vector<const format::Field*> way;
-    const auto* siblings = &manifest_->fields;
+    const auto* siblings = &manifest().fields;
     for (const int number : numbers) {
       way.push_back(&(*siblings)[static_cast<size_t>(number)]);
       siblings = &way.back()->children;
@@ -379,7 +265,6 @@ arrow::Result<LanceTable::Projection> LanceTable::Project(
       projection.leaves.push_back(leaf);
       column_of_leaf.push_back(way[0]);
     }
-    projection.trees_of_columns.emplace_back(projection.trees.size());
     projection.trees.push_back(std::move(tree));
   }
   projection.num_tree_leaves = projection.leaves.size();
@@ -453,27 +338,21 @@ FragmentRows LanceTable::RowsOf(const Fragment& fragment, const Projection& proj
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Assemble(
-    const Projection& projection, const std::vector<FragmentRows>& rows,
-    std::shared_ptr<arrow::Array> row_ids, int64_t num_rows, bool remember_chunks,
-    const ReadOptions& options) const {
+    const Projection& projection, const std::vector<FragmentRows>& rows, int64_t num_rows,
+    bool remember_chunks, const ReadOptions& options) const {
   State& state = state_.Get();
-  const RowReader reader(store_.get(), &state.files, state.decoded,
-                         &storage::IoScheduler::Default());
+  const RowReader reader(&state.files, state.decoded, &storage::IoScheduler::Default());
   ARROW_ASSIGN_OR_RAISE(auto leaves, reader.Read(projection.leaves, rows, num_rows, remember_chunks,
                                                  *options.cancel, PoolOf(options)));
   std::vector<std::shared_ptr<arrow::ArrayData>> columns;
+  columns.reserve(projection.trees.size());
   auto next_leaf = leaves.begin();
-  for (size_t i = 0; i < projection.trees_of_columns.size(); ++i) {
-    if (!projection.trees_of_columns[i].has_value()) {
-      columns.push_back(row_ids->data());
-      continue;
-    }
-    const auto& tree = projection.trees[*projection.trees_of_columns[i]];
+  for (const auto& tree : projection.trees) {
     const auto end = next_leaf + std::ssize(tree.leaves());
     auto column = tree.Assemble({next_leaf, end}, PoolOf(options));
     if (!column.ok()) {
-      return column.status().WithMessage("column '",
-                                         projection.schema->field(static_cast<int>(i))->name(),
+      const auto& field = projection.schema->field(static_cast<int>(columns.size()));
+      return column.status().WithMessage("column '", field->name(),
                                          "': ", column.status().message());
     }
     columns.push_back(*std::move(column));
@@ -488,8 +367,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> LanceTable::Scan(
     return arrow::Status::Invalid("batch_rows must be from 1 to ", UINT32_MAX, ": ",
                                   options.batch_rows);
   }
-  ARROW_ASSIGN_OR_RAISE(auto projection, Project(options.columns));
-  return std::make_shared<LanceScan>(shared_from_this(), std::move(projection), options);
+  ARROW_ASSIGN_OR_RAISE(auto selection, Select(options.columns));
+  return std::make_shared<LanceScan>(shared_from_this(), std::move(selection), options);
 }
 
 arrow::Result<size_t> LanceTable::FragmentOfId(uint64_t fragment_id) const {
@@ -502,25 +381,88 @@ arrow::Result<size_t> LanceTable::FragmentOfId(uint64_t fragment_id) const {
   return static_cast<size_t>(found - fragments_.begin());
 }
 
+arrow::Result<LanceTable::Selection> LanceTable::Select(
+    const std::vector<std::string>& columns) const {
+  Selection selection;
+  ARROW_ASSIGN_OR_RAISE(selection.schema, ProjectSchema(*schema(), columns));
+  std::vector<std::string> stored;
+  for (const auto& name : columns) {
+    selection.system_columns.push_back(SystemColumnOf(*schema(), name));
+    if (!selection.system_columns.back().has_value()) stored.push_back(name);
+  }
+  ARROW_ASSIGN_OR_RAISE(selection.projection, Project(stored));
+  return selection;
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::ReadRows(
+    const Selection& selection, std::vector<RowsToRead> rows, std::span<const uint64_t> row_ids,
+    int64_t num_rows, bool remember_chunks, const ReadOptions& options) const {
+  arrow::ArrayVector system_arrays;
+  for (const auto& column : selection.system_columns) {
+    if (!column.has_value()) continue;
+    auto array = *column == SystemColumn::kRowId && !row_ids.empty()
+                     ? MakeRowIdArray(row_ids, PoolOf(options))
+                     : ReadSystemColumn(*column, rows, num_rows, options);
+    ARROW_RETURN_NOT_OK(array.status());
+    system_arrays.push_back(*std::move(array));
+  }
+  std::vector<FragmentRows> fragment_rows;
+  fragment_rows.reserve(rows.size());
+  for (auto& each : rows) {
+    fragment_rows.push_back(
+        RowsOf(fragments_[each.fragment], selection.projection, std::move(each.runs)));
+  }
+  const auto stored =
+      Assemble(selection.projection, fragment_rows, num_rows, remember_chunks, options);
+  if (!stored.ok()) return dataset_->ExplainMissing(stored.status(), version_);
+  if (system_arrays.empty()) return stored;
+  arrow::ArrayVector arrays;
+  int next_stored = 0;
+  size_t next_system = 0;
+  for (const auto& column : selection.system_columns) {
+    arrays.push_back(column.has_value() ? std::move(system_arrays[next_system++])
+                                        : (*stored)->column(next_stored++));
+  }
+  return arrow::RecordBatch::Make(selection.schema, num_rows, std::move(arrays));
+}
+
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Take(
     std::span<const uint64_t> row_ids, const std::vector<std::string>& columns,
     const ReadOptions& options) const {
-  ARROW_ASSIGN_OR_RAISE(const auto projection, Project(columns));
-  if (manifest_->has_stable_row_ids()) {
-    return arrow::Status::NotImplemented(
-        location(), ": rows of a table with stable row ids cannot be taken yet");
-  }
-  if (row_ids.size() > UINT32_MAX) {
+  ARROW_ASSIGN_OR_RAISE(const auto selection, Select(columns));
+  if (!manifest().has_stable_row_ids()) return TakeAddresses(row_ids, selection, row_ids, options);
+  std::vector<uint64_t> addresses(row_ids.begin(), row_ids.end());
+  ARROW_RETURN_NOT_OK(FindAddresses(addresses, options));
+  return TakeAddresses(addresses, selection, row_ids, options);
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::TakeOffsets(
+    std::span<const uint64_t> offsets, const std::vector<std::string>& columns,
+    const ReadOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(const auto selection, Select(columns));
+  ARROW_ASSIGN_OR_RAISE(const auto live_rows, LiveRows(options));
+  ARROW_RETURN_NOT_OK(CheckOffsets(offsets, live_rows->num_rows(), location()));
+  std::vector<uint64_t> addresses(offsets.begin(), offsets.end());
+  live_rows->LookupAddresses(addresses);
+  return TakeAddresses(addresses, selection, {}, options);
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::TakeAddresses(
+    std::span<const uint64_t> addresses, const Selection& selection,
+    std::span<const uint64_t> row_ids, const ReadOptions& options) const {
+  if (addresses.size() > UINT32_MAX) {
     return arrow::Status::CapacityError("at most ", UINT32_MAX,
-                                        " rows can be taken at a time: ", row_ids.size());
+                                        " rows can be taken at a time: ", addresses.size());
   }
   const auto no_row = [&](uint64_t row_id) {
     return arrow::Status::IndexError("no row of ", location(), " at version ", version(),
                                      " has the row id ", row_id, " (fragment ", row_id >> 32,
                                      ", offset ", row_id & UINT32_MAX, ")");
   };
-  std::vector<RowSlot> sorted(row_ids.size());
-  for (size_t i = 0; i < row_ids.size(); ++i) sorted[i] = {row_ids[i], static_cast<uint32_t>(i)};
+  std::vector<RowSlot> sorted(addresses.size());
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    sorted[i] = {addresses[i], static_cast<uint32_t>(i)};
+  }
   SortByRow(&sorted);
 
   // Cut at fragments.
@@ -546,7 +488,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Take(
     }
   }
   ARROW_ASSIGN_OR_RAISE(const auto deletions, DeletionsOf(fragments, options));
-  std::vector<FragmentRows> rows;
+  std::vector<RowsToRead> rows;
+  rows.reserve(fragments.size());
   for (size_t i = 0; i < fragments.size(); ++i) {
     const auto& fragment = fragments_[fragments[i]];
     if (deletions[i] != nullptr) {
@@ -559,38 +502,19 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Take(
         }
       }
     }
-    rows.push_back(RowsOf(fragment, projection, std::move(runs[i])));
+    rows.push_back({fragments[i], std::move(runs[i])});
   }
-  std::shared_ptr<arrow::Array> row_id_array;
-  if (projection.trees.size() < projection.trees_of_columns.size()) {
-    ARROW_ASSIGN_OR_RAISE(row_id_array, MakeRowIdArray(row_ids, PoolOf(options)));
-  }
-  return Assemble(projection, rows, std::move(row_id_array), static_cast<int64_t>(row_ids.size()),
+  return ReadRows(selection, std::move(rows), row_ids, static_cast<int64_t>(addresses.size()),
                   /*remember_chunks=*/true, options);
-}
-
-arrow::Result<std::shared_ptr<const RowIdIndex>> LanceTable::RowIds(
-    const ReadOptions& options) const {
-  if (manifest_->has_stable_row_ids()) {
-    return arrow::Status::NotImplemented(
-        location(), ": row ids of a table with stable row ids cannot be read yet");
-  }
-  std::vector<size_t> all(fragments_.size());
-  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
-  ARROW_ASSIGN_OR_RAISE(auto deletions, DeletionsOf(all, options));
-  auto index = std::make_shared<LanceRowIds>();
-  for (size_t i = 0; i < fragments_.size(); ++i) {
-    index->Append(fragments_[i].id, fragments_[i].num_physical_rows, std::move(deletions[i]));
-  }
-  return index;
 }
 
 }  // namespace croupier::table
 
 namespace croupier {
 
-arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::string& uri) {
-  return table::LanceTable::Open(uri);
+arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::string& uri,
+                                                                 const LanceOptions& options) {
+  return table::LanceTable::Open(uri, options);
 }
 
 }  // namespace croupier

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,33 +16,48 @@
 #include "croupier/base/process_local.h"
 #include "croupier/format/manifest/deletion_vector.h"
 #include "croupier/format/manifest/manifest.h"
+#include "croupier/format/manifest/row_id_sequence.h"
 #include "croupier/format/page/column_tree.h"
-#include "croupier/storage/object_store.h"
 #include "croupier/table.h"
 #include "croupier/table/file_cache.h"
+#include "croupier/table/lance_dataset.h"
+#include "croupier/table/row_ids.h"
 #include "croupier/table/row_reader.h"
+#include "croupier/table/system_columns.h"
+#include "croupier/table/table_files.h"
 
 namespace croupier::table {
 
-/// A local Lance dataset at one version.
+/// A Lance dataset at one version.
 ///
 /// What is read from the manifest never changes and is shared with forked children; open files,
 /// opened pages and decoded chunks are remembered for each process.
 class LanceTable : public TableSource, public std::enable_shared_from_this<LanceTable> {
  public:
-  static arrow::Result<std::shared_ptr<const TableSource>> Open(const std::string& uri);
+  static arrow::Result<std::shared_ptr<const TableSource>> Open(const std::string& uri,
+                                                                const LanceOptions& options);
 
-  const std::shared_ptr<arrow::Schema>& schema() const override { return manifest_->schema; }
-  uint64_t version() const override { return manifest_->version; }
-  const std::string& location() const override { return store_->location(); }
+  const std::shared_ptr<arrow::Schema>& schema() const override { return manifest().schema; }
+  uint64_t version() const override { return manifest().version; }
+  const std::string& branch() const override { return version_.branch; }
+  const std::string& location() const override { return dataset_->location(); }
   arrow::Result<int64_t> CountRows() const override;
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
       const ScanOptions& options) const override;
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(
       std::span<const uint64_t> row_ids, const std::vector<std::string>& columns,
       const ReadOptions& options) const override;
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeOffsets(
+      std::span<const uint64_t> offsets, const std::vector<std::string>& columns,
+      const ReadOptions& options) const override;
   arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
       const ReadOptions& options) const override;
+  arrow::Result<std::shared_ptr<const TableSource>> Checkout(const VersionRef& ref) const override;
+  arrow::Result<TableDescription> Describe(DescriptionDetail detail,
+                                           const ReadOptions& options) const override;
+  arrow::Result<std::vector<TableVersion>> ListVersions(const ReadOptions& options) const override;
+  arrow::Result<std::vector<TableTag>> ListTags() const override;
+  arrow::Result<std::vector<TableBranch>> ListBranches() const override;
 
  private:
   friend class LanceScan;
@@ -56,7 +72,7 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
     std::map<int32_t, Place> places;  // by field id; a field without a place is in no file
   };
 
-  // What is read for a list of columns.
+  // What is read of files for a list of columns.
   struct Projection {
     // A leaf that has no values in a layout, but layers of another leaf.
     struct SharedLayers {
@@ -65,11 +81,23 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
       size_t num_layers = 0;
     };
     std::shared_ptr<arrow::Schema> schema;
-    std::vector<std::optional<size_t>> trees_of_columns;  // none for _rowid
-    std::vector<format::ColumnTree> trees;
+    std::vector<format::ColumnTree> trees;   // of the columns
     std::vector<format::LeafColumn> leaves;  // of the trees; then those read for their layers alone
     size_t num_tree_leaves = 0;
     std::vector<std::vector<SharedLayers>> shared_layers;  // by layout
+  };
+
+  // The columns of a result: those that files hold, and those that every table has.
+  struct Selection {
+    std::shared_ptr<arrow::Schema> schema;                    // of the result
+    Projection projection;                                    // of what files hold
+    std::vector<std::optional<SystemColumn>> system_columns;  // by column of the result
+  };
+
+  // Rows of one fragment to read.
+  struct RowsToRead {
+    size_t fragment = 0;               // in fragments_
+    std::vector<format::RowRun> runs;  // by physical row, ascending; rows may repeat
   };
 
   struct Fragment {
@@ -81,20 +109,35 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   };
 
   using Deletions = std::shared_ptr<const format::DeletionVector>;
+  using RowIdsOfFragment = std::shared_ptr<const format::RowIdSequence>;
+  using RowVersions = std::shared_ptr<const format::RowVersionSequence>;
 
   // What one process remembers.
   struct State {
     State(size_t num_files, size_t num_fragments);
     FileCache files;
     DecodedCache* decoded;
-    std::mutex mutex;                  // guards deletions; held only to look and to insert
-    std::vector<Deletions> deletions;  // by fragment; null where not read yet
+    std::mutex mutex;  // guards what follows; held only to look and to insert
+    // By fragment; null where not read yet.
+    std::vector<Deletions> deletions;
+    std::vector<RowIdsOfFragment> row_ids;
+    std::vector<RowVersions> created_at;
+    std::vector<RowVersions> last_updated_at;
+    // Of the whole table; null where not made yet.
+    std::shared_ptr<const LanceRowIds> live_rows;
+    std::shared_ptr<const RowAddressMap> addresses;
   };
 
-  LanceTable(std::shared_ptr<const storage::ObjectStore> store,
-             std::shared_ptr<const format::Manifest> manifest);
+  LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersion version);
+  static arrow::Result<std::shared_ptr<const TableSource>> Make(
+      std::shared_ptr<const LanceDataset> dataset, DatasetVersion version);
+
+  const format::Manifest& manifest() const { return *version_.manifest; }
 
   arrow::Status IndexFragments();
+  /// Read from the files how many rows fragments have whose metadata does not say.
+  arrow::Status FindRowCounts();
+  arrow::Result<Selection> Select(const std::vector<std::string>& columns) const;
   arrow::Result<Projection> Project(const std::vector<std::string>& columns) const;
   void ShareLayers(size_t leaf, const format::Field& column, Projection* projection) const;
   /// Rows of a fragment to read, with the places of the projected columns.
@@ -102,17 +145,54 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
                       std::vector<format::RowRun> runs) const;
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Assemble(const Projection& projection,
                                                               const std::vector<FragmentRows>& rows,
-                                                              std::shared_ptr<arrow::Array> row_ids,
                                                               int64_t num_rows,
                                                               bool remember_chunks,
                                                               const ReadOptions& options) const;
+  /// Read rows of fragments.
+  ///
+  /// \param row_ids of the slots, if they are known; else empty
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(
+      const Selection& selection, std::vector<RowsToRead> rows, std::span<const uint64_t> row_ids,
+      int64_t num_rows, bool remember_chunks, const ReadOptions& options) const;
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeAddresses(
+      std::span<const uint64_t> addresses, const Selection& selection,
+      std::span<const uint64_t> row_ids, const ReadOptions& options) const;
+
+  // lance_table_lineage.cc: which rows there are, and what identifies them.
+
   /// The deleted rows of fragments; null for a fragment without any.
   arrow::Result<std::vector<Deletions>> DeletionsOf(std::span<const size_t> fragments,
                                                     const ReadOptions& options) const;
+  arrow::Result<std::shared_ptr<arrow::Array>> ReadSystemColumn(SystemColumn column,
+                                                                std::span<const RowsToRead> rows,
+                                                                int64_t num_rows,
+                                                                const ReadOptions& options) const;
+  /// The row ids of fragments of a table that has stable ones.
+  arrow::Result<std::vector<RowIdsOfFragment>> StableRowIdsOf(std::span<const size_t> fragments,
+                                                              const ReadOptions& options) const;
+  arrow::Result<RowVersions> RowVersionsOf(size_t fragment, SystemColumn column,
+                                           const ReadOptions& options) const;
+  /// Read a hidden column for all physical rows of a fragment, some rows at a time.
+  ///
+  /// \return whether a file of the fragment has it
+  arrow::Result<bool> ReadLineage(
+      size_t fragment, int32_t field,
+      const std::function<arrow::Status(std::span<const uint64_t>)>& append,
+      const ReadOptions& options) const;
+  arrow::Result<std::shared_ptr<const LanceRowIds>> LiveRows(const ReadOptions& options) const;
+  /// Replace stable row ids by the addresses of their rows.
+  arrow::Status FindAddresses(std::span<uint64_t> row_ids, const ReadOptions& options) const;
+  arrow::Result<std::vector<FragmentIds>> IdsOfAllFragments(const ReadOptions& options) const;
+
+  // lance_table_description.cc
+  arrow::Status DescribeFiles(DescriptionDetail detail, TableDescription* table,
+                              const ReadOptions& options) const;
+
   arrow::Result<size_t> FragmentOfId(uint64_t fragment_id) const;
 
-  const std::shared_ptr<const storage::ObjectStore> store_;
-  const std::shared_ptr<const format::Manifest> manifest_;
+  const std::shared_ptr<const LanceDataset> dataset_;
+  const DatasetVersion version_;
+  const TableFiles table_files_;
   std::vector<FileLocation> files_;
   std::vector<std::unique_ptr<Layout>> layouts_;
   std::vector<Fragment> fragments_;  // by id, ascending

@@ -563,9 +563,16 @@ TEST_F(HandMadeTableTest, ATakeOfRowsThatWereTakenBeforeReadsNothing) {
   EXPECT_GT(num_bytes(), before);
 }
 
-TEST_F(HandMadeTableTest, AFragmentOfUnknownLengthIsNotImplemented) {
-  const auto status = OpenStatus(Head().Child(2, Message().Number(1, 3).Child(2, File())));
-  EXPECT_TRUE(status.IsNotImplemented());
+TEST_F(HandMadeTableTest, AFragmentThatDoesNotSayHowManyRowsItHasIsAskedForThem) {
+  const Message fragment = Message().Number(1, 3).Child(2, File());
+  const auto table = Open(Head().Child(2, fragment));
+  EXPECT_EQ(table->CountRows().ValueOrDie(), 100);
+  const auto scanned = ScanAll(*table, {{}, {"i", "s"}});
+  ASSERT_TRUE(scanned.ok()) << scanned.status();
+  EXPECT_TRUE((*scanned)->Equals(*rows_));
+
+  const auto status = OpenStatus(Head().Child(2, Message(fragment).Child(3, Deletions(101))));
+  EXPECT_TRUE(status.IsSerializationError()) << status;
   EXPECT_TRUE(Mentions(status, path_ + ": fragment 3")) << status;
 }
 
@@ -576,27 +583,73 @@ TEST_F(HandMadeTableTest, LegacyFilesAreNotTakenForNulls) {
   EXPECT_TRUE(Mentions(status, data_file_)) << status;
 }
 
-TEST_F(HandMadeTableTest, FilesInAnotherDatasetAreNotImplemented) {
+Message BasePathMessage(uint64_t id, const std::string& path, bool is_dataset_root) {
+  return Message().Number(1, id).Number(3, is_dataset_root ? 1 : 0).Text(4, path);
+}
+
+TEST_F(HandMadeTableTest, FilesOfACloneAreReadWhereTheyAre) {
+  WriteDeletions(4, 0, 10);
+  const auto clone = testing::MakeTemporaryDirectory() + "/clone.lance";
+  const auto deletions = Deletions(10).Number(7, 0);
+  WriteManifest(clone, 1,
+                Head()
+                    .Number(3, 1)
+                    .Child(18, BasePathMessage(0, path_, true))
+                    .Child(18, BasePathMessage(1, "file://" + path_ + "/data/", false))
+                    .Child(2, FragmentMessage(4, 100, File().Number(7, 0)).Child(3, deletions))
+                    .Child(2, FragmentMessage(5, 100, File().Number(7, 1))));
+  const auto table = OpenLanceTable(clone).ValueOrDie();
+  const auto scanned = ScanAll(*table, {{}, {"i", "s"}});
+  ASSERT_TRUE(scanned.ok()) << scanned.status();
+  EXPECT_TRUE(
+      (*scanned)->Equals(*arrow::ConcatenateTables({rows_->Slice(10), rows_}).ValueOrDie()));
+}
+
+TEST_F(HandMadeTableTest, ABasePathThatIsNotInTheManifestIsAnError) {
   const auto elsewhere = File().Number(7, 0);
   const auto data_status = OpenStatus(Head().Child(2, FragmentMessage(4, 100, elsewhere)));
-  EXPECT_TRUE(data_status.IsNotImplemented()) << data_status;
-  EXPECT_TRUE(Mentions(data_status, path_ + ": fragment 4")) << data_status;
+  EXPECT_TRUE(data_status.IsSerializationError()) << data_status;
+  EXPECT_TRUE(Mentions(data_status, path_)) << data_status;
 
-  WriteDeletions(4, 0, 10);
   const auto deletions = Deletions(10).Number(7, 0);
   const auto table = Open(Head().Child(2, FragmentMessage(4, 100, File()).Child(3, deletions)));
   const auto deletions_status = ScanAll(*table, {{}, {"i"}}).status();
-  EXPECT_TRUE(deletions_status.IsNotImplemented()) << deletions_status;
-  EXPECT_TRUE(Mentions(deletions_status, path_ + ": fragment 4")) << deletions_status;
+  EXPECT_TRUE(deletions_status.IsSerializationError()) << deletions_status;
 }
 
-TEST_F(HandMadeTableTest, StableRowIdsAreNotTakenForAddresses) {
+TEST_F(HandMadeTableTest, ABasePathOnAnotherStoreIsRefusedUnlessItIsAllowed) {
+  const auto manifest = Head()
+                            .Child(18, BasePathMessage(0, "other://bucket/t.lance", true))
+                            .Child(2, FragmentMessage(4, 100, File().Number(7, 0)));
+  const auto status = OpenStatus(manifest);
+  EXPECT_TRUE(status.IsIOError()) << status;
+  EXPECT_TRUE(Mentions(status, "allow_external")) << status;
+  // It is allowed, and there is no such store.
+  const auto allowed = OpenLanceTable(path_, {{}, {"other://bucket"}}).status();
+  EXPECT_TRUE(allowed.IsNotImplemented()) << allowed;
+}
+
+TEST_F(HandMadeTableTest, HostileBasePathsAreErrorsWhereTheyAreUsed) {
+  for (const auto* path :
+       {"", "relative", "/a/../b", "file:///a/%2e%2e/b", "s3://b/x?endpoint=e"}) {
+    const auto head = Head().Child(18, BasePathMessage(0, path, true));
+    const auto used =
+        OpenStatus(Message(head).Child(2, FragmentMessage(4, 100, File().Number(7, 0))));
+    EXPECT_TRUE(used.IsSerializationError()) << path << ": " << used;
+    EXPECT_TRUE(OpenStatus(Message(head).Child(2, FragmentMessage(4, 100, File()))).ok()) << path;
+  }
+}
+
+TEST_F(HandMadeTableTest, AFragmentWithoutStableRowIdsIsAnErrorWhereTheyAreAskedFor) {
   const auto table =
       Open(Head().Number(9, 2).Number(10, 2).Child(2, FragmentMessage(0, 100, File())));
-  EXPECT_TRUE(ScanAll(*table, {{}, {"i"}}).ok());
-  EXPECT_TRUE(ScanAll(*table, {{}, {kRowIdColumn}}).status().IsNotImplemented());
-  EXPECT_TRUE(table->RowIds().status().IsNotImplemented());
-  EXPECT_TRUE(table->Take(std::vector<uint64_t>{1}, {"i"}).status().IsNotImplemented());
+  EXPECT_TRUE(ScanAll(*table, {{}, {"i", kRowAddressColumn}}).ok());
+  for (const auto& status :
+       {ScanAll(*table, {{}, {kRowIdColumn}}).status(), table->RowIds().status(),
+        table->Take(std::vector<uint64_t>{1}, {"i"}).status()}) {
+    EXPECT_TRUE(status.IsSerializationError()) << status;
+    EXPECT_TRUE(Mentions(status, path_ + ": fragment 0")) << status;
+  }
 }
 
 // One file of several pages, of all layouts.

@@ -14,6 +14,7 @@
 #include "croupier/table.h"
 #include "croupier/table/find_column.h"
 #include "croupier/table/row_id_array.h"
+#include "croupier/table/system_columns.h"
 
 namespace croupier {
 
@@ -30,12 +31,21 @@ class IdentityRowIds : public RowIdIndex {
   int64_t num_rows_;
 };
 
-// Rows [begin, begin + count) as row ids.
-arrow::Result<std::shared_ptr<arrow::Array>> ConsecutiveRowIds(int64_t begin, int64_t count,
-                                                               arrow::MemoryPool* pool) {
+// Whether a system column is a number of the row: its id and its address are; its versions are that
+// of the table.
+bool IsRowNumber(const std::string& name) {
+  return name == kRowIdColumn || name == kRowAddressColumn;
+}
+
+// A system column of the rows [begin, begin + count).
+arrow::Result<std::shared_ptr<arrow::Array>> SystemValues(const std::string& name, int64_t begin,
+                                                          int64_t count, arrow::MemoryPool* pool) {
   arrow::UInt64Builder builder(pool);
   ARROW_RETURN_NOT_OK(builder.Reserve(count));
-  for (int64_t i = 0; i < count; ++i) builder.UnsafeAppend(static_cast<uint64_t>(begin + i));
+  const bool is_number = IsRowNumber(name);
+  for (int64_t i = 0; i < count; ++i) {
+    builder.UnsafeAppend(is_number ? static_cast<uint64_t>(begin + i) : 1);
+  }
   return builder.Finish();
 }
 
@@ -64,8 +74,9 @@ class MemoryScan : public arrow::RecordBatchReader {
     arrow::ArrayVector arrays;
     for (const auto& field : schema_->fields()) {
       auto array = rows->GetColumnByName(field->name());
-      if (field->name() == kRowIdColumn && array == nullptr) {
-        ARROW_ASSIGN_OR_RAISE(array, ConsecutiveRowIds(next_row_, num_rows, PoolOf(options_)));
+      if (array == nullptr) {
+        ARROW_ASSIGN_OR_RAISE(array,
+                              SystemValues(field->name(), next_row_, num_rows, PoolOf(options_)));
       }
       arrays.push_back(std::move(array));
     }
@@ -82,7 +93,7 @@ class MemoryScan : public arrow::RecordBatchReader {
 };
 
 /// A table of Arrow arrays. All members are immutable, so any thread and any forked child may read.
-class MemoryTable : public TableSource {
+class MemoryTable : public TableSource, public std::enable_shared_from_this<MemoryTable> {
  public:
   MemoryTable(const std::string& name, std::shared_ptr<arrow::Table> rows)
       : location_("memory://" + name), rows_(std::move(rows)) {}
@@ -123,8 +134,14 @@ class MemoryTable : public TableSource {
     for (const auto& field : schema->fields()) {
       ARROW_RETURN_NOT_OK(options.cancel->Check());
       const auto column = stored->GetColumnByName(field->name());
-      if (column == nullptr) {  // _rowid
+      if (column == nullptr && IsRowNumber(field->name())) {
         arrays.push_back(indices);
+        continue;
+      }
+      if (column == nullptr) {
+        ARROW_ASSIGN_OR_RAISE(auto values,
+                              SystemValues(field->name(), 0, indices->length(), PoolOf(options)));
+        arrays.push_back(std::move(values));
         continue;
       }
       const auto taken = arrow::compute::Take(
@@ -152,13 +169,28 @@ class MemoryTable : public TableSource {
     return std::make_shared<IdentityRowIds>(rows_->num_rows());
   }
 
+  arrow::Result<std::shared_ptr<const TableSource>> Checkout(const VersionRef& ref) const override {
+    if (!ref.tag.empty()) {
+      return arrow::Status::KeyError(location_, ": no tag named '", ref.tag,
+                                     "'; a table in memory has none");
+    }
+    if (ref.branch.has_value() && !ref.branch->empty() && *ref.branch != "main") {
+      return arrow::Status::KeyError(location_, ": no branch named '", *ref.branch,
+                                     "'; a table in memory has none");
+    }
+    if (ref.version.value_or(version()) != version()) {
+      return VersionNotFound(location_, branch(), *ref.version, {version()});
+    }
+    return shared_from_this();
+  }
+
  private:
-  // The columns of the selection that the table stores: all but _rowid.
+  // The columns of the selection that the table stores: all but system columns.
   arrow::Result<std::shared_ptr<arrow::Table>> SelectStored(const arrow::Schema& selection) const {
     arrow::FieldVector fields;
     std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
     for (const auto& field : selection.fields()) {
-      if (field->name() == kRowIdColumn) continue;
+      if (table::SystemColumnOf(*rows_->schema(), field->name()).has_value()) continue;
       ARROW_ASSIGN_OR_RAISE(auto way, table::FindColumn(*rows_->schema(), field->name()));
       fields.push_back(field);
       if (way.size() == 1) {

@@ -74,12 +74,10 @@ struct RecordRows {
 class RowRead : public std::enable_shared_from_this<RowRead> {
  public:
   RowRead(const std::vector<format::LeafColumn>& columns,
-          const std::vector<FragmentRows>& fragments, const storage::ObjectStore* store,
-          FileCache* files, DecodedCache* decoded_cache, storage::IoScheduler* scheduler,
-          const CancelToken& cancel, arrow::MemoryPool* pool)
+          const std::vector<FragmentRows>& fragments, FileCache* files, DecodedCache* decoded_cache,
+          storage::IoScheduler* scheduler, const CancelToken& cancel, arrow::MemoryPool* pool)
       : columns_(columns),
         fragments_(fragments),
-        store_(store),
         files_(files),
         decoded_cache_(decoded_cache),
         scheduler_(scheduler),
@@ -192,7 +190,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         continue;
       }
       ARROW_RETURN_NOT_OK(cancel_.Check());
-      ARROW_ASSIGN_OR_RAISE(auto object, store_->Open(location->path, location->size_bytes));
+      ARROW_ASSIGN_OR_RAISE(auto object,
+                            location->store->Open(location->path, location->size_bytes));
       const int64_t size_bytes = object->size_bytes();
       const int64_t tail_bytes = std::min(kTailBytes, size_bytes);
       Opening opening{file_number, std::move(object), {size_bytes - tail_bytes, tail_bytes}, 0, {}};
@@ -537,7 +536,6 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
 
   const std::vector<format::LeafColumn>& columns_;
   const std::vector<FragmentRows>& fragments_;
-  const storage::ObjectStore* const store_;
   FileCache* const files_;
   DecodedCache* const decoded_cache_;
   storage::IoScheduler* const scheduler_;
@@ -560,8 +558,8 @@ arrow::Result<std::vector<std::shared_ptr<arrow::ArrayData>>> RowReader::Read(
     int64_t num_slots, bool remember_chunks, const CancelToken& cancel,
     arrow::MemoryPool* pool) const {
   decoded_->BeginTake();
-  auto read = std::make_shared<RowRead>(leaves, fragments, store_, files_, decoded_, scheduler_,
-                                        cancel, pool);
+  auto read =
+      std::make_shared<RowRead>(leaves, fragments, files_, decoded_, scheduler_, cancel, pool);
   return read->Run(num_slots, remember_chunks);
 }
 

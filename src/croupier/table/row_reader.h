@@ -20,6 +20,7 @@ namespace croupier::table {
 /// A data file of a table, by its number among all data files of the table.
 struct FileLocation {
   size_t file_number = 0;
+  std::shared_ptr<const storage::ObjectStore> store;
   std::string path;                   ///< below the root of the store
   std::optional<int64_t> size_bytes;  ///< as the manifest says
 };
@@ -49,9 +50,8 @@ struct FragmentRows {
 /// remembered in the FileCache, decoded chunks in the DecodedCache.
 class RowReader {
  public:
-  RowReader(const storage::ObjectStore* store, FileCache* files, DecodedCache* decoded,
-            storage::IoScheduler* scheduler)
-      : store_(store), files_(files), decoded_(decoded), scheduler_(scheduler) {}
+  RowReader(FileCache* files, DecodedCache* decoded, storage::IoScheduler* scheduler)
+      : files_(files), decoded_(decoded), scheduler_(scheduler) {}
 
   /// Read the rows; slot i of every leaf is filled exactly once by the runs of `fragments`.
   ///
@@ -66,7 +66,6 @@ class RowReader {
       arrow::MemoryPool* pool) const;
 
  private:
-  const storage::ObjectStore* const store_;
   FileCache* const files_;
   DecodedCache* const decoded_;
   storage::IoScheduler* const scheduler_;

@@ -9,6 +9,7 @@
 
 #include "croupier/table.h"
 #include "croupier/table/find_column.h"
+#include "croupier/table/system_columns.h"
 
 namespace croupier {
 
@@ -43,6 +44,49 @@ std::shared_ptr<arrow::Field> FieldAt(const arrow::Schema& schema, const std::ve
 
 }  // namespace
 
+const std::string& TableSource::branch() const {
+  static const std::string kMain;
+  return kMain;
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableSource::TakeOffsets(
+    std::span<const uint64_t> offsets, const std::vector<std::string>& columns,
+    const ReadOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(const auto index, RowIds(options));
+  ARROW_RETURN_NOT_OK(table::CheckOffsets(offsets, index->num_rows(), location()));
+  std::vector<uint64_t> row_ids(offsets.begin(), offsets.end());
+  index->Lookup(row_ids);
+  return Take(row_ids, columns, options);
+}
+
+arrow::Result<TableDescription> TableSource::Describe(DescriptionDetail /*detail*/,
+                                                      const ReadOptions& /*options*/) const {
+  TableDescription table;
+  table.location = location();
+  table.branch = branch();
+  table.version = version();
+  ARROW_ASSIGN_OR_RAISE(table.num_rows, CountRows());
+  return table;
+}
+
+arrow::Result<std::shared_ptr<const TableSource>> TableSource::Checkout(
+    const VersionRef& /*ref*/) const {
+  return arrow::Status::NotImplemented(location(), ": no other version of it can be opened");
+}
+
+arrow::Result<std::vector<TableVersion>> TableSource::ListVersions(
+    const ReadOptions& /*options*/) const {
+  return std::vector<TableVersion>{{version(), 0, {}}};
+}
+
+arrow::Result<std::vector<TableTag>> TableSource::ListTags() const {
+  return std::vector<TableTag>();
+}
+
+arrow::Result<std::vector<TableBranch>> TableSource::ListBranches() const {
+  return std::vector<TableBranch>();
+}
+
 arrow::Result<std::shared_ptr<const RowIdIndex>> TableSource::RowIds(
     const ReadOptions& options) const {
   ScanOptions scan_options;
@@ -73,8 +117,8 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ProjectSchema(
     if (std::count(columns.begin(), columns.end(), name) > 1) {
       return arrow::Status::Invalid("a column is asked for twice: '", name, "'");
     }
-    if (name == kRowIdColumn) {
-      fields.push_back(arrow::field(kRowIdColumn, arrow::uint64()));
+    if (table::SystemColumnOf(schema, name).has_value()) {
+      fields.push_back(arrow::field(name, arrow::uint64()));
       continue;
     }
     ARROW_ASSIGN_OR_RAISE(const auto way, table::FindColumn(schema, name));

@@ -11,6 +11,7 @@
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/base/byte_range.h"
 #include "croupier/format/manifest/schema.h"
 
 namespace croupier::format {
@@ -23,8 +24,16 @@ struct DataFile {
   uint32_t major_version = 0;
   uint32_t minor_version = 0;
   std::optional<int64_t> size_bytes;
-  std::optional<uint32_t> base_id;
+  std::optional<uint32_t> base_id;  ///< absent: below the root of this table
 };
+
+/// Field ids of hidden columns that hold the lineage of rows, as fields of a data file.
+inline constexpr int32_t kRowIdField = -3;
+inline constexpr int32_t kCreatedAtVersionField = -4;
+inline constexpr int32_t kLastUpdatedAtVersionField = -5;
+constexpr bool IsLineageField(int32_t field_id) {
+  return field_id <= kRowIdField && field_id >= kLastUpdatedAtVersionField;
+}
 
 /// The file that lists the deleted rows of a fragment.
 struct DeletionFile {
@@ -32,11 +41,11 @@ struct DeletionFile {
   Type type = Type::kArrow;
   uint64_t read_version = 0;
   uint64_t id = 0;
-  uint64_t num_deleted_rows = 0;  ///< 0: not known
-  std::optional<uint32_t> base_id;
+  uint64_t num_deleted_rows = 0;    ///< 0: not known
+  std::optional<uint32_t> base_id;  ///< absent: below the root of this table
 
-  /// The path below the root of the table.
-  std::string Path(uint64_t fragment_id) const;
+  /// The name below `_deletions/`.
+  std::string Name(uint64_t fragment_id) const;
 };
 
 /// Rows whose columns lie in the same data files.
@@ -45,20 +54,45 @@ struct Fragment {
   std::vector<DataFile> files;
   std::optional<DeletionFile> deletion_file;
   int64_t num_physical_rows = 0;  ///< deleted ones included, below 2^32; 0: not known
-  std::string row_ids;            ///< RowIdSequence message, with stable row ids
+
+  // With stable row ids: the message of a sequence, or a hidden column of one of the files.
+  std::optional<std::string> row_ids;                   ///< RowIdSequence
+  std::optional<std::string> created_at_versions;       ///< RowDatasetVersionSequence
+  std::optional<std::string> last_updated_at_versions;  ///< RowDatasetVersionSequence
+};
+
+/// A directory outside of the table in which some of its files lie.
+struct BasePath {
+  uint32_t id = 0;
+  bool is_dataset_root = false;  ///< whether files lie in `data/`, `_deletions/` … below it
+  std::string path;              ///< absolute, or a URI; not checked
+};
+
+/// How much a version holds. Sums that overflow stay at their maximum.
+struct ManifestSummary {
+  uint64_t version = 0;
+  int64_t timestamp_us = 0;  ///< since the epoch, UTC; 0: not known
+  uint64_t num_fragments = 0;
+  uint64_t num_data_files = 0;
+  uint64_t num_deletion_files = 0;
+  uint64_t num_physical_rows = 0;
+  uint64_t num_deleted_rows = 0;
+  uint64_t data_file_bytes = 0;
 };
 
 /// Feature flags of a manifest. Source: lance-table.md, section 10.
-inline constexpr uint64_t kFlagStableRowIds = 2;
+inline constexpr uint64_t kFlagStableRowIds = uint64_t{1} << 1;
 
 /// One version of a table: its schema and its fragments.
 ///
 /// Source: lance-table.md, sections 4 to 7.
 struct Manifest {
   uint64_t version = 0;
+  int64_t timestamp_us = 0;               ///< of the commit, since the epoch, UTC; 0: not known
   std::vector<Field> fields;              ///< top-level, with what is below them
   std::shared_ptr<arrow::Schema> schema;  ///< of `fields`, with the schema's metadata
   std::vector<Fragment> fragments;        ///< by id, ascending
+  std::vector<BasePath> base_paths;       ///< ids are distinct
   uint64_t reader_feature_flags = 0;
   uint64_t writer_feature_flags = 0;
   std::string data_format_version;    ///< "2.2"; empty if the manifest does not say
@@ -67,11 +101,22 @@ struct Manifest {
 
   bool has_stable_row_ids() const { return (reader_feature_flags & kFlagStableRowIds) != 0; }
 
-  /// Parse a manifest file.
+  /// Find the Manifest message in a manifest file.
+  ///
+  /// \param tail the last bytes of the file: the last kFooterBytes at least, if there are as many
+  /// \return SerializationError if the footer is malformed, or the message is not where it says
+  static arrow::Result<ByteRange> MessageRange(std::span<const uint8_t> tail,
+                                               int64_t file_size_bytes);
+  static constexpr int64_t kFooterBytes = 16;
+
+  /// Parse a Manifest message with the length in front of it: the bytes of MessageRange.
   ///
   /// \return SerializationError for malformed bytes; NotImplemented for reader feature flags or a
   ///         data format that cannot be read, naming them
-  static arrow::Result<std::shared_ptr<const Manifest>> Parse(std::span<const uint8_t> file);
+  static arrow::Result<std::shared_ptr<const Manifest>> Parse(std::span<const uint8_t> bytes);
+
+  /// Count what the message lists, without reading its schema; the bytes and errors as for Parse.
+  static arrow::Result<ManifestSummary> Summarize(std::span<const uint8_t> bytes);
 };
 
 }  // namespace croupier::format

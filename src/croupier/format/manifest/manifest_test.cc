@@ -40,10 +40,15 @@ std::vector<std::string> GoldenManifests() {
   return paths;
 }
 
+arrow::Result<std::shared_ptr<const Manifest>> ParseFile(const ByteVector& file) {
+  ARROW_ASSIGN_OR_RAISE(const auto range, Manifest::MessageRange(file, std::ssize(file)));
+  return Manifest::Parse({file.data() + range.offset_bytes, static_cast<size_t>(range.size_bytes)});
+}
+
 std::shared_ptr<const Manifest> ParseGolden(const std::string& table, uint64_t version) {
   const auto name = ManifestName{ManifestNaming::kV2, version}.ToString();
   const auto manifest =
-      Manifest::Parse(testing::ReadGolden("tables/" + table + ".lance/_versions/" + name));
+      ParseFile(testing::ReadGolden("tables/" + table + ".lance/_versions/" + name));
   EXPECT_TRUE(manifest.ok()) << manifest.status();
   return manifest.ok() ? *manifest : std::make_shared<const Manifest>();
 }
@@ -60,7 +65,7 @@ ByteVector FileOf(const ByteVector& message, size_t sections_bytes = 0) {
 }
 
 arrow::Result<std::shared_ptr<const Manifest>> Parse(const Message& message) {
-  return Manifest::Parse(FileOf(message.bytes()));
+  return ParseFile(FileOf(message.bytes()));
 }
 
 arrow::Result<std::shared_ptr<const Manifest>> ParseWithFragment(const Message& fragment) {
@@ -95,9 +100,11 @@ void ExpectWellFormed(const Fragment& fragment) {
     EXPECT_GT(file.size_bytes.value_or(1), 0);
   }
   if (fragment.deletion_file.has_value()) {
-    EXPECT_LE(fragment.deletion_file->num_deleted_rows,
-              static_cast<uint64_t>(fragment.num_physical_rows));
-    EXPECT_TRUE(fragment.deletion_file->Path(fragment.id).starts_with("_deletions/"));
+    if (fragment.num_physical_rows > 0) {
+      EXPECT_LE(fragment.deletion_file->num_deleted_rows,
+                static_cast<uint64_t>(fragment.num_physical_rows));
+    }
+    EXPECT_EQ(fragment.deletion_file->Name(fragment.id).find('/'), std::string::npos);
   }
 }
 
@@ -122,7 +129,7 @@ TEST(GoldenManifestTest, EveryManifestHasTheVersionOfItsName) {
   const auto paths = GoldenManifests();
   EXPECT_GE(paths.size(), 14u);
   for (const auto& path : paths) {
-    const auto manifest = Manifest::Parse(testing::ReadGolden(path));
+    const auto manifest = ParseFile(testing::ReadGolden(path));
     ASSERT_TRUE(manifest.ok()) << path << ": " << manifest.status();
     const auto name = ManifestName::Parse(std::filesystem::path(path).filename().string());
     EXPECT_EQ((*manifest)->version, name->version) << path;
@@ -188,7 +195,7 @@ TEST(GoldenManifestTest, DeletionFilesAreNamedPerFragment) {
     EXPECT_EQ(fragment.deletion_file->type, DeletionFile::Type::kArrow);
     EXPECT_EQ(fragment.deletion_file->read_version, 1u);
     EXPECT_EQ(fragment.deletion_file->num_deleted_rows, deleted[i]);
-    const auto path = "tables/deletions_arrow.lance/" + fragment.deletion_file->Path(fragment.id);
+    const auto path = "tables/deletions_arrow.lance/" + fragment.deletion_file->Name(fragment.id);
     EXPECT_TRUE(std::filesystem::exists(testing::GoldenPath(path))) << path;
   }
 }
@@ -235,7 +242,7 @@ TEST(HostileManifestTest, EveryTruncationIsAnError) {
   for (const auto& path : GoldenManifests()) {
     SCOPED_TRACE(path);
     test::ForEachTruncation(testing::ReadGolden(path), [](const ByteVector& cut) {
-      EXPECT_TRUE(Manifest::Parse(cut).status().IsSerializationError()) << cut.size();
+      EXPECT_TRUE(ParseFile(cut).status().IsSerializationError()) << cut.size();
     });
   }
 }
@@ -248,7 +255,7 @@ TEST(HostileManifestTest, EveryTruncationOfTheMessageIsAnErrorOrAManifest) {
     const ByteVector message(file.begin() + static_cast<int64_t>(begin), file.end() - 16);
     test::ForEachTruncation(message, [](const ByteVector& cut) {
       const auto whole = FileOf(cut);
-      ExpectSound(Manifest::Parse(whole));
+      ExpectSound(ParseFile(whole));
     });
   }
 }
@@ -259,25 +266,25 @@ TEST(HostileManifestTest, EveryChangedByteGivesAnErrorOrAManifest) {
     const auto file = testing::ReadGolden(path);
     test::ForEachChangedByte(file, 0, 1, [](const ByteVector& changed, size_t place) {
       SCOPED_TRACE(place);
-      ExpectSound(Manifest::Parse(changed));
+      ExpectSound(ParseFile(changed));
     });
   }
 }
 
 TEST(HostileManifestTest, OffsetsAndLengthsOutsideTheFileAreErrors) {
   const auto good = FileOf(Message().Number(3, 1).bytes(), 10);
-  ASSERT_TRUE(Manifest::Parse(good).ok());
+  ASSERT_TRUE(ParseFile(good).ok());
   const size_t offset_place = good.size() - 16;
   for (const uint64_t offset : {uint64_t{0}, uint64_t{9}, uint64_t{11}, uint64_t{14},
                                 good.size() - 19, good.size(), uint64_t{1} << 63, UINT64_MAX}) {
     auto bad = good;
     std::memcpy(bad.data() + offset_place, &offset, sizeof(offset));
-    EXPECT_TRUE(Manifest::Parse(bad).status().IsSerializationError()) << offset;
+    EXPECT_TRUE(ParseFile(bad).status().IsSerializationError()) << offset;
   }
   for (const uint32_t length : {0u, 1u, 3u, UINT32_MAX}) {
     auto bad = good;
     std::memcpy(bad.data() + 10, &length, sizeof(length));
-    EXPECT_TRUE(Manifest::Parse(bad).status().IsSerializationError()) << length;
+    EXPECT_TRUE(ParseFile(bad).status().IsSerializationError()) << length;
   }
 }
 
@@ -285,7 +292,7 @@ TEST(HostileManifestTest, AFooterAloneIsAnError) {
   const auto file = FileOf({});
   for (size_t cut = 1; cut <= 4; ++cut) {
     const ByteVector short_file(file.begin() + static_cast<int64_t>(cut), file.end());
-    EXPECT_TRUE(Manifest::Parse(short_file).status().IsSerializationError()) << cut;
+    EXPECT_TRUE(ParseFile(short_file).status().IsSerializationError()) << cut;
   }
 }
 
@@ -314,7 +321,7 @@ TEST(ManifestTest, TheExampleOfTheSpecificationIsRead) {
   const auto file = FileOf(message, 0x93);
   ASSERT_EQ(file.size(), 364u);
 
-  const auto parsed = Manifest::Parse(file);
+  const auto parsed = ParseFile(file);
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   const Manifest& manifest = **parsed;
   EXPECT_EQ(manifest.version, 1u);
@@ -346,9 +353,10 @@ TEST(ManifestTest, SchemaMetadataAndBranchAreRead) {
 }
 
 TEST(ManifestTest, ReaderFlagsThatAreNotKnownAreRefusedByNumber) {
-  for (const uint64_t flag : {uint64_t{64}, uint64_t{512}, uint64_t{4096}, uint64_t{8192},
-                              uint64_t{65536}, uint64_t{1} << 18, uint64_t{1} << 63}) {
-    const auto status = Parse(Message().Number(9, flag | 1)).status();
+  for (const uint64_t flag :
+       {uint64_t{64}, uint64_t{512}, uint64_t{4096}, uint64_t{8192}, uint64_t{65536},
+        uint64_t{1} << 17, uint64_t{1} << 18, uint64_t{1} << 63}) {
+    const auto status = Parse(Message().Number(9, flag | 1).Number(10, flag | 1)).status();
     EXPECT_TRUE(status.IsNotImplemented()) << status;
     EXPECT_NE(status.message().find(std::to_string(flag) + "):"), std::string::npos) << status;
   }
@@ -356,7 +364,7 @@ TEST(ManifestTest, ReaderFlagsThatAreNotKnownAreRefusedByNumber) {
 
 TEST(ManifestTest, ReaderFlagsThatAReaderMayPassOverAreAccepted) {
   for (const uint64_t flag : {1, 2, 4, 16, 32, 128, 256, 1024, 2048, 16384}) {
-    const auto manifest = Parse(Message().Number(9, flag));
+    const auto manifest = Parse(Message().Number(9, flag).Number(10, flag));
     ASSERT_TRUE(manifest.ok()) << manifest.status();
     EXPECT_EQ((*manifest)->reader_feature_flags, flag);
     EXPECT_EQ((*manifest)->has_stable_row_ids(), flag == 2);
@@ -364,9 +372,30 @@ TEST(ManifestTest, ReaderFlagsThatAReaderMayPassOverAreAccepted) {
 }
 
 TEST(ManifestTest, WriterFlagsDoNotKeepAReaderOut) {
-  const auto manifest = Parse(Message().Number(10, UINT64_MAX));
+  constexpr uint64_t kAllButPaired = ~(uint64_t{256} | 1024 | 16384 | 32768 | 65536);
+  const auto manifest = Parse(Message().Number(10, kAllButPaired));
   ASSERT_TRUE(manifest.ok()) << manifest.status();
-  EXPECT_EQ((*manifest)->writer_feature_flags, UINT64_MAX);
+  EXPECT_EQ((*manifest)->writer_feature_flags, kAllButPaired);
+}
+
+TEST(ManifestTest, FlagsForReadersAndWritersMustBeSetForBoth) {
+  for (const uint64_t flag : {256, 1024, 16384, 65536}) {
+    for (const uint32_t word : {9, 10}) {
+      const auto status = Parse(Message().Number(word, flag)).status();
+      EXPECT_TRUE(status.IsSerializationError()) << status;
+      EXPECT_NE(status.message().find(std::to_string(flag)), std::string::npos) << status;
+    }
+  }
+}
+
+TEST(ManifestTest, TheFlagOfFieldIdsGoesWithALargestFieldId) {
+  constexpr uint64_t kFlag = 32768;
+  EXPECT_TRUE(Parse(Message().Number(10, kFlag).Number(24, 5)).ok());
+  EXPECT_TRUE(Parse(Message().Number(10, kFlag)).status().IsSerializationError());
+  EXPECT_TRUE(Parse(Message().Number(24, 5)).status().IsSerializationError());
+  EXPECT_TRUE(Parse(Message().Number(9, kFlag).Number(10, kFlag).Number(24, 5))
+                  .status()
+                  .IsSerializationError());
 }
 
 TEST(ManifestTest, FlagsAreCheckedBeforeTheSchema) {
@@ -448,6 +477,8 @@ TEST(ManifestTest, AFragmentCannotHaveMoreDeletedRowsThanRows) {
   };
   EXPECT_TRUE(with_deleted(10).ok());
   EXPECT_TRUE(with_deleted(11).status().IsSerializationError());
+  // The number of rows need not be known.
+  EXPECT_TRUE(ParseWithFragment(Message().Child(3, Message().Number(4, 11))).ok());
 }
 
 TEST(ManifestTest, DeletionFilesOfAnUnknownTypeAreNotImplemented) {
@@ -461,10 +492,63 @@ TEST(ManifestTest, RowIdsOfAFragmentAreKeptAsTheyAre) {
   EXPECT_EQ((*manifest)->fragments[0].row_ids, "\x0a\x06\xff");
 }
 
+TEST(ManifestTest, RowVersionsOfAFragmentAreKeptAsTheyAre) {
+  const auto manifest = ParseWithFragment(Message().Text(7, "updated").Text(9, ""));
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_EQ((*manifest)->fragments[0].last_updated_at_versions, "updated");
+  EXPECT_EQ((*manifest)->fragments[0].created_at_versions, "");
+  EXPECT_EQ((*manifest)->fragments[0].row_ids, std::nullopt);
+}
+
+TEST(ManifestTest, BasePathsAreReadAndHaveDistinctIds) {
+  const Message first = Message().Child(18, Message().Text(4, "/a").Number(3, 1));
+  const auto manifest = Parse(Message(first).Child(18, Message().Number(1, 7).Text(4, "s3://b/c")));
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  ASSERT_EQ((*manifest)->base_paths.size(), 2u);
+  EXPECT_EQ((*manifest)->base_paths[0].id, 0u);
+  EXPECT_EQ((*manifest)->base_paths[0].path, "/a");
+  EXPECT_TRUE((*manifest)->base_paths[0].is_dataset_root);
+  EXPECT_EQ((*manifest)->base_paths[1].id, 7u);
+  EXPECT_EQ((*manifest)->base_paths[1].path, "s3://b/c");
+  EXPECT_FALSE((*manifest)->base_paths[1].is_dataset_root);
+  EXPECT_TRUE(
+      Parse(Message(first).Child(18, Message().Text(4, "/b"))).status().IsSerializationError());
+}
+
+TEST(ManifestTest, TheTimeOfTheCommitIsReadInMicroseconds) {
+  const auto with_time = [](uint64_t seconds, uint64_t nanoseconds) {
+    return Parse(Message().Child(7, Message().Number(1, seconds).Number(2, nanoseconds)));
+  };
+  EXPECT_EQ(with_time(1795764764, 114623999).ValueOrDie()->timestamp_us, 1795764764114623);
+  EXPECT_EQ(with_time(UINT64_MAX, 0).ValueOrDie()->timestamp_us, -1000000);
+  EXPECT_TRUE(with_time(uint64_t{1} << 62, 0).status().IsSerializationError());
+  EXPECT_TRUE(with_time(0, 1000000000).status().IsSerializationError());
+}
+
+TEST(ManifestTest, ASummaryCountsFragmentsFilesAndRows) {
+  const Message data_file = Message().Text(1, "a").Number(6, 100);
+  const auto bytes = FileOf(
+      Message()
+          .Number(3, 9)
+          .Child(7, Message().Number(1, 2))
+          .Child(2, Message().Number(4, 10).Child(2, data_file).Child(3, Message().Number(4, 3)))
+          .Child(2, Message().Number(1, 1).Number(4, 5).Child(2, data_file).Child(2, data_file))
+          .bytes());
+  const auto summary = Manifest::Summarize({bytes.data(), bytes.size() - 16}).ValueOrDie();
+  EXPECT_EQ(summary.version, 9u);
+  EXPECT_EQ(summary.timestamp_us, 2000000);
+  EXPECT_EQ(summary.num_fragments, 2u);
+  EXPECT_EQ(summary.num_data_files, 3u);
+  EXPECT_EQ(summary.num_deletion_files, 1u);
+  EXPECT_EQ(summary.num_physical_rows, 15u);
+  EXPECT_EQ(summary.num_deleted_rows, 3u);
+  EXPECT_EQ(summary.data_file_bytes, 300u);
+}
+
 TEST(ManifestTest, NamesTooLongForTheirMessagesAreErrors) {
   ByteVector message = Message().Child(1, Message().Text(2, "name")).bytes();
   message[3] = 100;  // the length of the name
-  EXPECT_TRUE(Manifest::Parse(FileOf(message)).status().IsSerializationError());
+  EXPECT_TRUE(ParseFile(FileOf(message)).status().IsSerializationError());
 }
 
 }  // namespace

@@ -1,0 +1,368 @@
+#include "croupier/table/lance_dataset.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <arrow/buffer.h>
+#include <arrow/memory_pool.h>
+#include <arrow/status.h>
+
+#include "croupier/format/manifest/manifest_name.h"
+#include "croupier/format/manifest/table_refs.h"
+#include "croupier/storage/range_fetch.h"
+
+namespace croupier::table {
+
+namespace {
+
+using format::ManifestName;
+using storage::Object;
+using storage::ObjectStore;
+
+// Manifests list every fragment; larger ones than this do not occur.
+constexpr int64_t kMaxManifestBytes = int64_t{2} << 30;
+// The end of a manifest that is read at once: most have their message in it.
+constexpr int64_t kTailBytes = 64 << 10;
+// Tags and branches are a few lines of JSON.
+constexpr int64_t kMaxRefBytes = 1 << 20;
+// Manifests that are read together for a list of versions.
+constexpr size_t kVersionsAtOnce = 64;
+// A directory that is cleaned up while it is looked at is looked at again.
+constexpr int kMaxTries = 3;
+
+constexpr char kVersionsDirectory[] = "_versions";
+constexpr char kTagsDirectory[] = "_refs/tags";
+constexpr char kBranchesDirectory[] = "_refs/branches";
+constexpr char kMainBranch[] = "main";
+
+arrow::Status At(const std::string& location, const arrow::Status& status) {
+  return status.WithMessage(location, ": ", status.message());
+}
+
+// The manifests of a branch that take part in its history: by version, ascending.
+arrow::Result<std::vector<ManifestName>> ListManifests(const ObjectStore& store,
+                                                       const std::string& branch_path) {
+  const std::string directory = branch_path + kVersionsDirectory;
+  auto names = store.ListFiles(directory);
+  if (storage::IsNotFound(names.status())) {
+    return names.status().WithMessage(
+        store.location(), ": not a Lance dataset: it has no directory ", directory,
+        " (a database is opened by connect(), its tables lie in <name>.lance)");
+  }
+  ARROW_RETURN_NOT_OK(names.status());
+  std::vector<ManifestName> manifests;
+  for (const auto& name : *names) {
+    const auto parsed = ManifestName::Parse(name);
+    if (!parsed.has_value()) continue;
+    if (!manifests.empty() && manifests.front().naming != parsed->naming) {
+      return arrow::Status::SerializationError(store.location(), ": ", directory,
+                                               " mixes two naming schemes of manifests");
+    }
+    manifests.push_back(*parsed);
+  }
+  if (manifests.empty()) {
+    return arrow::Status::IOError(store.location(), ": not a Lance dataset: ", directory,
+                                  " has no manifest");
+  }
+  std::sort(manifests.begin(), manifests.end(),
+            [](const ManifestName& a, const ManifestName& b) { return a.version < b.version; });
+  return manifests;
+}
+
+// Reads the Manifest messages of several files, each with its length in front.
+class ManifestFetch {
+ public:
+  explicit ManifestFetch(std::vector<std::shared_ptr<const Object>> objects)
+      : objects_(std::move(objects)), rest_of_(objects_.size()) {}
+
+  arrow::Status Run(const CancelToken& cancel) {
+    std::vector<int64_t> tail_sizes;
+    for (const auto& object : objects_) {
+      const int64_t size = object->size_bytes();
+      if (size > kMaxManifestBytes) {
+        return arrow::Status::CapacityError(object->location(),
+                                            ": the manifest is too large: ", size,
+                                            " bytes, at most ", kMaxManifestBytes);
+      }
+      const int64_t tail = std::min(size, kTailBytes);
+      tails_.Add(object, {size - tail, tail});
+    }
+    ARROW_RETURN_NOT_OK(Fetch(&tails_, cancel));
+    for (size_t i = 0; i < objects_.size(); ++i) {
+      const auto range = RangeOf(i);
+      if (!range.ok()) return At(objects_[i]->location(), range.status());
+      if (!IsInTail(i, *range)) rest_of_[i] = rest_.Add(objects_[i], *range);
+    }
+    return rest_.empty() ? arrow::Status::OK() : Fetch(&rest_, cancel);
+  }
+
+  const std::string& location(size_t i) const { return objects_[i]->location(); }
+
+  std::span<const uint8_t> message(size_t i) const {
+    if (rest_of_[i].has_value()) return rest_.bytes(*rest_of_[i]);
+    const auto range = RangeOf(i).ValueOrDie();  // Run has looked at it
+    const auto tail = tails_.bytes(i);
+    const int64_t tail_begin = objects_[i]->size_bytes() - std::ssize(tail);
+    return tail.subspan(static_cast<size_t>(range.offset_bytes - tail_begin),
+                        static_cast<size_t>(range.size_bytes));
+  }
+
+ private:
+  static arrow::Status Fetch(storage::RangeFetch* fetch, const CancelToken& cancel) {
+    return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel,
+                      arrow::default_memory_pool());
+  }
+  arrow::Result<ByteRange> RangeOf(size_t i) const {
+    return format::Manifest::MessageRange(tails_.bytes(i), objects_[i]->size_bytes());
+  }
+  bool IsInTail(size_t i, ByteRange range) const {
+    return range.offset_bytes >= objects_[i]->size_bytes() - std::ssize(tails_.bytes(i));
+  }
+
+  const std::vector<std::shared_ptr<const Object>> objects_;
+  storage::RangeFetch tails_;
+  storage::RangeFetch rest_;  // of messages that begin before the tail
+  std::vector<std::optional<size_t>> rest_of_;
+};
+
+arrow::Result<std::shared_ptr<const format::Manifest>> ReadManifest(const ObjectStore& store,
+                                                                    const std::string& path,
+                                                                    uint64_t version) {
+  ARROW_ASSIGN_OR_RAISE(auto object, store.Open(path));
+  ManifestFetch fetch({object});
+  ARROW_RETURN_NOT_OK(fetch.Run(CancelToken::Never()));
+  auto manifest = format::Manifest::Parse(fetch.message(0));
+  if (!manifest.ok()) return At(object->location(), manifest.status());
+  if ((*manifest)->version != version) {
+    return arrow::Status::SerializationError(object->location(), ": the manifest is of version ",
+                                             (*manifest)->version, ", its name says ", version);
+  }
+  return manifest;
+}
+
+arrow::Result<std::string> ReadRef(const ObjectStore& store, const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(const auto object, store.Open(path));
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, storage::ReadWhole(*object, kMaxRefBytes));
+  return bytes->ToString();
+}
+
+// The files of tags or branches; none if the directory does not exist.
+arrow::Result<std::vector<std::string>> ListRefs(const ObjectStore& store,
+                                                 const std::string& directory) {
+  auto names = store.ListFiles(directory);
+  if (storage::IsNotFound(names.status())) return std::vector<std::string>();
+  if (names.ok()) std::sort(names->begin(), names->end());
+  return names;
+}
+
+arrow::Result<TableTag> ReadTag(const ObjectStore& store, const std::string& name) {
+  const std::string path = std::string(kTagsDirectory) + "/" + name + ".json";
+  ARROW_ASSIGN_OR_RAISE(const auto text, ReadRef(store, path));
+  auto file = format::TagFile::Parse(text);
+  if (!file.ok()) return At(store.location() + "/" + path, file.status());
+  return TableTag{name,
+                  std::move(file->branch),
+                  file->version,
+                  file->manifest_size_bytes,
+                  std::move(file->created_at),
+                  std::move(file->updated_at),
+                  std::move(file->metadata)};
+}
+
+template <typename Refs>
+std::string NamesOf(const Refs& refs) {
+  std::string names;
+  for (const auto& ref : refs) names += (names.empty() ? "" : ", ") + ref.name;
+  return names.empty() ? "(none)" : names;
+}
+
+std::map<std::string, std::string> CountsOf(const format::ManifestSummary& summary) {
+  // Files that do not say how many rows they have make the difference meaningless.
+  const uint64_t num_rows = summary.num_physical_rows >= summary.num_deleted_rows
+                                ? summary.num_physical_rows - summary.num_deleted_rows
+                                : 0;
+  return {{"total_fragments", std::to_string(summary.num_fragments)},
+          {"total_data_files", std::to_string(summary.num_data_files)},
+          {"total_files_size", std::to_string(summary.data_file_bytes)},
+          {"total_deletion_files", std::to_string(summary.num_deletion_files)},
+          {"total_data_file_rows", std::to_string(summary.num_physical_rows)},
+          {"total_deletion_file_rows", std::to_string(summary.num_deleted_rows)},
+          {"total_rows", std::to_string(num_rows)}};
+}
+
+}  // namespace
+
+std::string LanceDataset::PathOf(const std::string& branch) {
+  return branch.empty() ? std::string() : "tree/" + branch + "/";
+}
+
+arrow::Result<std::shared_ptr<const LanceDataset>> LanceDataset::Open(const std::string& uri,
+                                                                      const LanceOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(auto store, storage::OpenObjectStore(uri));
+  ARROW_ASSIGN_OR_RAISE(auto external,
+                        ExternalPaths::Make(store->location(), options.allow_external));
+  return std::shared_ptr<const LanceDataset>(
+      new LanceDataset(std::move(store), std::move(external), options));
+}
+
+arrow::Result<std::shared_ptr<const ObjectStore>> LanceDataset::OpenExternal(
+    const std::string& path_or_uri) const {
+  ARROW_ASSIGN_OR_RAISE(const auto place, external_.Resolve(path_or_uri));
+  return storage::OpenObjectStore(place.uri);
+}
+
+arrow::Result<FilePlace> LanceDataset::FindExternal(const std::string& path_or_uri) const {
+  // The file is what is allowed, not its directory.
+  ARROW_ASSIGN_OR_RAISE(const auto place, external_.Resolve(path_or_uri));
+  ARROW_ASSIGN_OR_RAISE(auto split, DirectoryAndName::Split(place.uri));
+  ARROW_ASSIGN_OR_RAISE(auto store, storage::OpenObjectStore(split.directory));
+  return FilePlace{std::move(store), std::move(split.name)};
+}
+
+arrow::Status LanceDataset::CheckBranch(const std::string& branch) const {
+  if (branch.empty()) return arrow::Status::OK();
+  if (format::IsBranchName(branch)) {
+    const auto names = store_->ListFiles(PathOf(branch) + kVersionsDirectory);
+    if (names.ok()) return arrow::Status::OK();
+    if (!storage::IsNotFound(names.status())) return names.status();
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto branches, ListBranches());
+  return arrow::Status::KeyError(location(), ": no branch named '", branch,
+                                 "'; the branches are: ", NamesOf(branches));
+}
+
+arrow::Result<TableTag> LanceDataset::FindTag(const std::string& name) const {
+  if (format::IsTagName(name)) {
+    auto tag = ReadTag(*store_, name);
+    if (!storage::IsNotFound(tag.status())) return tag;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto tags, ListTags());
+  return arrow::Status::KeyError(location(), ": no tag named '", name,
+                                 "'; the tags are: ", NamesOf(tags));
+}
+
+arrow::Result<DatasetVersion> LanceDataset::Read(const VersionRef& ref,
+                                                 const std::string& branch) const {
+  auto wanted = ref.branch.value_or(branch);
+  if (wanted == kMainBranch) wanted.clear();
+  if (!ref.tag.empty()) {
+    if (ref.version.has_value()) {
+      return arrow::Status::Invalid("a version and a tag are given; one of them says it all: ",
+                                    *ref.version, ", '", ref.tag, "'");
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto tag, FindTag(ref.tag));
+    if (ref.branch.has_value() && wanted != tag.branch) {
+      return arrow::Status::Invalid("the tag '", ref.tag, "' is on the branch '",
+                                    tag.branch.empty() ? kMainBranch : tag.branch, "', not on '",
+                                    *ref.branch, "'");
+    }
+    return ReadVersion(tag.version, tag.branch);
+  }
+  return ref.version.has_value() ? ReadVersion(*ref.version, wanted) : ReadNewest(wanted);
+}
+
+arrow::Result<DatasetVersion> LanceDataset::ReadNewest(const std::string& branch) const {
+  if (!branch.empty()) ARROW_RETURN_NOT_OK(CheckBranch(branch));
+  for (int tries = 1;; ++tries) {
+    ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch)));
+    const ManifestName newest = manifests.back();
+    auto path = PathOf(branch) + kVersionsDirectory + "/" + newest.ToString();
+    auto manifest = ReadManifest(*store_, path, newest.version);
+    if (storage::IsNotFound(manifest.status()) && tries < kMaxTries) continue;
+    ARROW_RETURN_NOT_OK(manifest.status());
+    return DatasetVersion{*std::move(manifest), branch, std::move(path)};
+  }
+}
+
+arrow::Result<DatasetVersion> LanceDataset::ReadVersion(uint64_t version,
+                                                        const std::string& branch) const {
+  if (!branch.empty() && !format::IsBranchName(branch)) return CheckBranch(branch);
+  for (const auto naming : {format::ManifestNaming::kV2, format::ManifestNaming::kV1}) {
+    auto path =
+        PathOf(branch) + kVersionsDirectory + "/" + ManifestName{naming, version}.ToString();
+    auto manifest = ReadManifest(*store_, path, version);
+    if (storage::IsNotFound(manifest.status())) continue;
+    ARROW_RETURN_NOT_OK(manifest.status());
+    return DatasetVersion{*std::move(manifest), branch, std::move(path)};
+  }
+  ARROW_RETURN_NOT_OK(CheckBranch(branch));
+  ARROW_ASSIGN_OR_RAISE(const auto existing, VersionNumbers(branch));
+  return VersionNotFound(location(), branch, version, existing);
+}
+
+arrow::Result<std::vector<uint64_t>> LanceDataset::VersionNumbers(const std::string& branch) const {
+  ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch)));
+  std::vector<uint64_t> versions;
+  versions.reserve(manifests.size());
+  for (const auto& manifest : manifests) versions.push_back(manifest.version);
+  return versions;
+}
+
+arrow::Result<std::vector<TableVersion>> LanceDataset::ListVersions(
+    const std::string& branch, const CancelToken& cancel) const {
+  ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch)));
+  std::vector<TableVersion> versions;
+  for (size_t begin = 0; begin < manifests.size(); begin += kVersionsAtOnce) {
+    ARROW_RETURN_NOT_OK(cancel.Check());
+    std::vector<std::shared_ptr<const Object>> objects;
+    for (size_t i = begin; i < std::min(begin + kVersionsAtOnce, manifests.size()); ++i) {
+      auto object =
+          store_->Open(PathOf(branch) + kVersionsDirectory + "/" + manifests[i].ToString());
+      if (storage::IsNotFound(object.status())) continue;  // cleaned up since
+      ARROW_RETURN_NOT_OK(object.status());
+      objects.push_back(*std::move(object));
+    }
+    const size_t count = objects.size();
+    ManifestFetch fetch(std::move(objects));
+    ARROW_RETURN_NOT_OK(fetch.Run(cancel));
+    for (size_t i = 0; i < count; ++i) {
+      const auto summary = format::Manifest::Summarize(fetch.message(i));
+      if (!summary.ok()) return At(fetch.location(i), summary.status());
+      versions.push_back({summary->version, summary->timestamp_us, CountsOf(*summary)});
+    }
+  }
+  return versions;
+}
+
+arrow::Result<std::vector<TableTag>> LanceDataset::ListTags() const {
+  ARROW_ASSIGN_OR_RAISE(const auto files, ListRefs(*store_, kTagsDirectory));
+  std::vector<TableTag> tags;
+  for (const auto& file : files) {
+    const auto name = format::TagOfFileName(file);
+    if (name.empty()) continue;
+    auto tag = ReadTag(*store_, name);
+    if (storage::IsNotFound(tag.status())) continue;  // deleted since
+    ARROW_RETURN_NOT_OK(tag.status());
+    tags.push_back(*std::move(tag));
+  }
+  return tags;
+}
+
+arrow::Result<std::vector<TableBranch>> LanceDataset::ListBranches() const {
+  ARROW_ASSIGN_OR_RAISE(const auto files, ListRefs(*store_, kBranchesDirectory));
+  std::vector<TableBranch> branches;
+  for (const auto& file_name : files) {
+    auto name = format::BranchOfFileName(file_name);
+    if (name.empty()) continue;
+    const std::string path = std::string(kBranchesDirectory) + "/" + file_name;
+    const auto text = ReadRef(*store_, path);
+    if (storage::IsNotFound(text.status())) continue;  // deleted since
+    ARROW_RETURN_NOT_OK(text.status());
+    auto file = format::BranchFile::Parse(*text);
+    if (!file.ok()) return At(location() + "/" + path, file.status());
+    branches.push_back({std::move(name), std::move(file->parent_branch), file->parent_version,
+                        file->created_at_s, file->manifest_size_bytes, std::move(file->metadata)});
+  }
+  return branches;
+}
+
+arrow::Status LanceDataset::ExplainMissing(const arrow::Status& status,
+                                           const DatasetVersion& version) const {
+  if (!storage::IsNotFound(status)) return status;
+  if (!storage::IsNotFound(store_->Open(version.manifest_path).status())) return status;
+  const auto existing = VersionNumbers(version.branch);
+  return VersionNotFound(location(), version.branch, version.manifest->version,
+                         existing.ok() ? *existing : std::vector<uint64_t>());
+}
+
+}  // namespace croupier::table
