@@ -5,6 +5,8 @@
 #include <arrow/util/io_util.h>
 #include <nanobind/stl/string.h>
 
+#include "croupier/table_history.h"
+
 namespace croupier::python {
 
 namespace {
@@ -21,6 +23,7 @@ nb::object MakeIoError(const std::string& message, int error_number) {
 
 nb::object MakeError(const arrow::Status& status) {
   const std::string& message = status.message();
+  if (IsVersionNotFound(status)) return OurError("VersionNotFoundError")(message);
   switch (status.code()) {
     case arrow::StatusCode::Invalid:
     case arrow::StatusCode::CapacityError:

@@ -12,7 +12,8 @@ namespace nb = nanobind;
 
 /// Raise the Python exception for a status that is not OK. The GIL is held.
 ///
-/// The one place that maps codes to exceptions: Invalid, CapacityError → ValueError; KeyError →
+/// The one place that maps codes to exceptions: a version that does not exist →
+/// croupier.errors.VersionNotFoundError; Invalid, CapacityError → ValueError; KeyError →
 /// croupier.errors.NameNotFoundError; IndexError, TypeError, NotImplemented → their namesakes;
 /// IOError → OSError (by errno where it is known: FileNotFoundError, PermissionError …);
 /// SerializationError → croupier.errors.CorruptFileError; OutOfMemory → MemoryError; else

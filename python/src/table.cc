@@ -1,11 +1,13 @@
 #include "croupier/table.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <arrow/table.h>
 #include <arrow/type.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
@@ -18,6 +20,8 @@
 #include "register.h"
 #include "signal_cancel.h"
 #include "status.h"
+#include "table_description.h"
+#include "table_history.h"
 
 namespace croupier::python {
 
@@ -34,8 +38,38 @@ std::shared_ptr<BatchStream> StartScan(const TableHandle& self, std::vector<std:
   });
 }
 
-TableHandle OpenDataset(const std::string& uri) {
-  return {RunReleased([&](const CancelToken&) { return OpenLanceTable(uri); })};
+LanceOptions MakeLanceOptions(std::optional<uint64_t> version, std::string tag,
+                              std::optional<std::string> branch,
+                              std::vector<std::string> allow_external) {
+  return {{version, std::move(tag), std::move(branch)}, std::move(allow_external)};
+}
+
+TableHandle OpenDataset(const std::string& uri, std::optional<uint64_t> version, std::string tag,
+                        std::optional<std::string> branch,
+                        std::vector<std::string> allow_external) {
+  const auto options =
+      MakeLanceOptions(version, std::move(tag), std::move(branch), std::move(allow_external));
+  return {RunReleased([&](const CancelToken&) { return OpenLanceTable(uri, options); })};
+}
+
+TableHandle OpenTable(const Database& self, const std::string& name,
+                      std::optional<uint64_t> version, std::string tag,
+                      std::optional<std::string> branch, std::vector<std::string> allow_external) {
+  const auto options =
+      MakeLanceOptions(version, std::move(tag), std::move(branch), std::move(allow_external));
+  return {RunReleased([&](const CancelToken&) { return self.OpenTable(name, options); })};
+}
+
+// Calls a member of the table that takes row ids or offsets.
+template <auto kTake>
+ArrowBatch TakeRows(const TableHandle& self, const nb::object& rows,
+                    const std::vector<std::string>& columns) {
+  const auto numbers = ReadRowIds(rows);
+  return {RunReleased([&](const CancelToken& cancel) {
+    ReadOptions options;
+    options.cancel = &cancel;
+    return ((*self.source).*kTake)(numbers, columns, options);
+  })};
 }
 
 TableHandle MakeTable(const std::string& name, const nb::object& rows) {
@@ -62,18 +96,16 @@ void RegisterTable(nb::module_& module) {
           },
           nb::arg("columns"))
       .def("scan", &StartScan, nb::arg("columns"), nb::arg("batch_rows"))
-      .def(
-          "take",
-          [](const TableHandle& self, const nb::object& row_ids,
-             const std::vector<std::string>& columns) {
-            const auto ids = ReadRowIds(row_ids);
-            return ArrowBatch{RunReleased([&](const CancelToken& cancel) {
-              ReadOptions options;
-              options.cancel = &cancel;
-              return self.source->Take(ids, columns, options);
-            })};
-          },
-          nb::arg("row_ids"), nb::arg("columns"));
+      .def("take", &TakeRows<&TableSource::Take>, nb::arg("row_ids"), nb::arg("columns"))
+      .def("take_offsets", &TakeRows<&TableSource::TakeOffsets>, nb::arg("offsets"),
+           nb::arg("columns"))
+      .def_prop_ro("branch", [](const TableHandle& self) { return self.source->branch(); })
+      .def("checkout", &Checkout, nb::kw_only(), nb::arg("version") = nb::none(),
+           nb::arg("tag") = "", nb::arg("branch") = nb::none())
+      .def("list_versions", &ListVersions)
+      .def("list_tags", &ListTags)
+      .def("list_branches", &ListBranches)
+      .def("describe", &Describe, nb::arg("detail"));
 
   nb::class_<Database>(module, "Database", "A folder of tables.")
       .def_prop_ro("uri", &Database::uri)
@@ -87,18 +119,16 @@ void RegisterTable(nb::module_& module) {
             return ValueOrRaise(self.TableUri(name));
           },
           nb::arg("name"))
-      .def(
-          "open_table",
-          [](const Database& self, const std::string& name) {
-            return TableHandle{
-                RunReleased([&](const CancelToken&) { return self.OpenTable(name); })};
-          },
-          nb::arg("name"));
+      .def("open_table", &OpenTable, nb::arg("name"), nb::kw_only(),
+           nb::arg("version") = nb::none(), nb::arg("tag") = "", nb::arg("branch") = nb::none(),
+           nb::arg("allow_external") = std::vector<std::string>());
 
   module.def(
       "open_database", [](const std::string& uri) { return ValueOrRaise(Database::Open(uri)); },
       nb::arg("uri"));
-  module.def("open_dataset", &OpenDataset, nb::arg("uri"));
+  module.def("open_dataset", &OpenDataset, nb::arg("uri"), nb::kw_only(),
+             nb::arg("version") = nb::none(), nb::arg("tag") = "", nb::arg("branch") = nb::none(),
+             nb::arg("allow_external") = std::vector<std::string>());
   module.def("make_memory_table", &MakeTable, nb::arg("name"), nb::arg("rows"));
 }
 
