@@ -123,6 +123,42 @@ def write_manifests():
         write("manifest", file[offset + 4 : -16])
 
 
+def write_row_ids():
+    """Write the row ids and row versions of golden fragments, and segments of each kind."""
+    for path in sorted(GOLDEN.glob("tables/stable*/_versions/*.manifest")):
+        file = path.read_bytes()
+        (offset,) = struct.unpack_from("<Q", file, len(file) - 16)
+        for number, fragment in fields(file[offset + 4 : -16]):
+            if number != 2:
+                continue
+            num_rows = struct.pack("<H", field(fragment, 4) or 0)
+            for sequence in (field(fragment, 5), field(fragment, 7), field(fragment, 9)):
+                if sequence:
+                    write("row_id_sequence", num_rows + sequence)
+    for num_rows, segment in (
+        (7, "12 0f 08 0a 10 14 1a 09 0a 07 08 0a 12 04 0000 0300"),  # a range with two holes
+        (6, "1a 07 08 64 10 6d 1a 02 9305"),  # a range with a bitmap
+        (2, "22 0a 12 08 12 06 01000000 0900"),  # half an element too many
+        (2, "22 0c 12 0a 12 08 01000000 09000000"),  # sorted
+        (2, "2a 14 1a 12 12 10 ffffffffffffffff 0000000000000000"),  # of 64 bits
+    ):
+        encoded = bytes.fromhex(segment)
+        write("row_id_sequence", struct.pack("<HBB", num_rows, 10, len(encoded)) + encoded)
+
+
+def write_refs():
+    """Write a tag, a branch, and names of their files."""
+    for path in sorted(GOLDEN.glob("tables/*.lance/_refs/tags/*.json")):
+        write("table_refs", path.read_bytes())
+    for seed in (
+        b'{"parentBranch": "exp/a", "identifier": {"version_mapping": [[2, "0991"]]}, '
+        b'"parentVersion": 2, "createAt": 1795764764, "manifestSize": 665, "metadata": {"a": "b"}}',
+        b"exp%2Fa.json",
+        b"v1.0-rc_1.json",
+    ):
+        write("table_refs", seed)
+
+
 def write_deletion_files():
     """Write the golden deletion files in the Arrow form, and a bitmap of each kind of container."""
     for path in sorted(GOLDEN.glob("tables/*.lance/_deletions/*.arrow")):
@@ -174,6 +210,8 @@ def write_pages():
 
 if __name__ == "__main__":
     write_manifests()
+    write_row_ids()
+    write_refs()
     write_deletion_files()
     write_data_files()
     write_pages()
