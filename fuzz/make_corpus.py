@@ -25,7 +25,16 @@ PAGE_FILES = [
     "constants_v2_2.lance",
     "encodings_v2_2.lance",
     "full_zip_v2_2.lance",
+    "nested_v2_2.lance",
+    "nested_v2_1.lance",
+    "nested_2_2_v2_2.lance",
 ]
+
+
+def struct_of(member):
+    """A struct of one member without a name."""
+    return pa.struct([pa.field("", member)])
+
 
 # In the order of page_fuzz.cc.
 PAGE_TYPES = [
@@ -52,7 +61,41 @@ PAGE_TYPES = [
     pa.list_(pa.bool_(), 5),
     pa.list_(pa.int16(), 6),
     pa.list_(pa.list_(pa.int16(), 3), 2),
+    pa.list_(pa.int32()),
+    pa.list_(pa.utf8()),
+    pa.list_(pa.binary()),
+    pa.list_(pa.bool_()),
+    pa.large_list(pa.int32()),
+    pa.list_(pa.list_(pa.int32())),
+    pa.list_(pa.list_(pa.list_(pa.int32()))),
+    struct_of(pa.int32()),
+    struct_of(pa.utf8()),
+    struct_of(pa.binary()),
+    struct_of(struct_of(pa.int32())),
+    struct_of(pa.list_(pa.utf8())),
+    pa.list_(struct_of(pa.int32())),
+    pa.list_(struct_of(pa.utf8())),
+    pa.list_(struct_of(pa.list_(pa.int32()))),
+    pa.list_(pa.list_(pa.float32(), 70)),
+    struct_of(pa.list_(pa.float32(), 70)),
+    pa.list_(struct_of(struct_of(pa.int32())), 3),
 ]
+
+
+def leaf_types(kind):
+    """List the types of the leaves below a type, each in its layers."""
+    if pa.types.is_struct(kind):
+        return [struct_of(leaf) for member in kind for leaf in leaf_types(member.type)]
+    if pa.types.is_map(kind):
+        entries = [kind.key_type, kind.item_type]
+        return [pa.list_(struct_of(leaf)) for entry in entries for leaf in leaf_types(entry)]
+    if pa.types.is_list(kind):
+        return [pa.list_(leaf) for leaf in leaf_types(kind.value_type)]
+    if pa.types.is_large_list(kind):
+        return [pa.large_list(leaf) for leaf in leaf_types(kind.value_type)]
+    if pa.types.is_fixed_size_list(kind) and pa.types.is_struct(kind.value_type):
+        return [pa.list_(leaf, kind.list_size) for leaf in leaf_types(kind.value_type)]
+    return [kind]
 
 
 def write(name, seed):
@@ -189,7 +232,8 @@ def write_pages():
         file = (GOLDEN / "pages" / name).read_bytes()
         table = name.split("_v2_")[0]
         schema = pa.ipc.open_file(GOLDEN / "pages" / f"{table}.arrow").schema
-        for column, kind in zip(columns(file), schema.types, strict=True):
+        kinds = [leaf for kind in schema.types for leaf in leaf_types(kind)]
+        for column, kind in zip(columns(file), kinds, strict=True):
             for number, page in fields(column):
                 if number != 2:
                     continue

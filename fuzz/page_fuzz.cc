@@ -6,23 +6,32 @@
 #include <vector>
 
 #include <arrow/array/array_base.h>
+#include <arrow/array/util.h>
 #include <arrow/memory_pool.h>
 #include <arrow/type.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/format/page/leaf_path.h"
 #include "croupier/format/page/page_test_reader.h"
 
 // The bytes are a page: u8 type, u16 rows, u16 size of the layout message, the message, u8 number
 // of buffers, u16 size of each, the buffers. Reading it gives an error, or an array that
-// ValidateFull (in ReadColumn) finds well formed; a scan and single rows agree.
+// ValidateFull (in ReadLeafRows) finds well formed; a scan and single rows agree.
 
 namespace {
 
 using croupier::ByteReader;
 using croupier::format::ColumnMetadata;
+using croupier::format::LeafPath;
 using croupier::format::PageLayout;
 using croupier::format::PageMetadata;
+using croupier::format::PathLayer;
+using croupier::format::ReadLeafRows;
 using croupier::format::RowRun;
+
+std::shared_ptr<arrow::DataType> Struct(std::shared_ptr<arrow::DataType> member) {
+  return arrow::struct_({arrow::field("", std::move(member))});
+}
 
 const std::vector<std::shared_ptr<arrow::DataType>>& Types() {
   static const auto* const types = new std::vector<std::shared_ptr<arrow::DataType>>{
@@ -49,12 +58,52 @@ const std::vector<std::shared_ptr<arrow::DataType>>& Types() {
       arrow::fixed_size_list(arrow::boolean(), 5),
       arrow::fixed_size_list(arrow::int16(), 6),
       arrow::fixed_size_list(arrow::fixed_size_list(arrow::int16(), 3), 2),
+      // A leaf and the layers above it.
+      arrow::list(arrow::int32()),
+      arrow::list(arrow::utf8()),
+      arrow::list(arrow::binary()),
+      arrow::list(arrow::boolean()),
+      arrow::large_list(arrow::int32()),
+      arrow::list(arrow::list(arrow::int32())),
+      arrow::list(arrow::list(arrow::list(arrow::int32()))),
+      Struct(arrow::int32()),
+      Struct(arrow::utf8()),
+      Struct(arrow::binary()),
+      Struct(Struct(arrow::int32())),
+      Struct(arrow::list(arrow::utf8())),
+      arrow::list(Struct(arrow::int32())),
+      arrow::list(Struct(arrow::utf8())),
+      arrow::list(Struct(arrow::list(arrow::int32()))),
+      arrow::list(arrow::fixed_size_list(arrow::float32(), 70)),
+      Struct(arrow::fixed_size_list(arrow::float32(), 70)),
+      arrow::fixed_size_list(Struct(Struct(arrow::int32())), 3),
   };
   return *types;
 }
 
+// The path of a leaf from its type in its layers.
+std::shared_ptr<const LeafPath> PathOf(std::shared_ptr<arrow::DataType> type) {
+  std::vector<PathLayer> layers;
+  while (true) {
+    if (type->id() == arrow::Type::STRUCT) {
+      layers.push_back({PathLayer::Kind::kStruct});
+    } else if (type->id() == arrow::Type::LIST) {
+      layers.push_back({PathLayer::Kind::kList});
+    } else if (type->id() == arrow::Type::LARGE_LIST) {
+      layers.push_back({PathLayer::Kind::kLargeList});
+    } else if (type->id() == arrow::Type::FIXED_SIZE_LIST &&
+               type->field(0)->type()->id() == arrow::Type::STRUCT) {
+      const auto& list = static_cast<const arrow::FixedSizeListType&>(*type);
+      layers.push_back({PathLayer::Kind::kFixedSizeList, list.list_size()});
+    } else {
+      return LeafPath::Make(std::move(layers), std::move(type)).ValueOrDie();
+    }
+    type = type->field(0)->type();
+  }
+}
+
 struct Input {
-  std::shared_ptr<arrow::DataType> type;
+  std::shared_ptr<const LeafPath> path;
   std::span<const uint8_t> file;
   ColumnMetadata column;
 };
@@ -63,10 +112,12 @@ arrow::Result<Input> ParseInput(std::span<const uint8_t> bytes) {
   Input input;
   ByteReader reader(bytes);
   ARROW_ASSIGN_OR_RAISE(const auto type, reader.Read<uint8_t>());
-  input.type = Types()[type % Types().size()];
+  input.path = PathOf(Types()[type % Types().size()]);
   PageMetadata page;
   ARROW_ASSIGN_OR_RAISE(page.num_rows, reader.Read<uint16_t>());
-  if (page.num_rows == 0) return arrow::Status::Invalid("pages have rows");
+  if (page.num_rows == 0 || page.num_rows % input.path->page_rows_per_row() != 0) {
+    return arrow::Status::Invalid("pages have rows");
+  }
   ARROW_ASSIGN_OR_RAISE(const auto layout_bytes, reader.Read<uint16_t>());
   ARROW_ASSIGN_OR_RAISE(const auto layout, reader.ReadBytes(layout_bytes));
   ARROW_ASSIGN_OR_RAISE(page.layout, PageLayout::Parse(layout));
@@ -87,20 +138,21 @@ arrow::Result<Input> ParseInput(std::span<const uint8_t> bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto input = ParseInput({data, size});
   if (!input.ok()) return 0;
-  const auto scanned = croupier::format::ReadColumn(input->file, input->column, input->type);
+  const auto num_rows = static_cast<uint32_t>(input->column.num_rows());
+  const RowRun all{0, 0, num_rows};
+  const auto scanned = ReadLeafRows(input->file, input->column, input->path, {&all, 1}, num_rows);
   if (scanned.status().IsInvalid()) {
     std::cerr << scanned.status().ToString() << std::endl;
     std::abort();
   }
   if (!scanned.ok()) return 0;
   // The rows one by one, the last first.
-  const auto num_rows = static_cast<uint32_t>((*scanned)->length());
   std::vector<RowRun> runs;
   for (uint32_t row = num_rows; row-- > 0;) runs.push_back({row, row, 1});
-  const auto taken =
-      croupier::format::ReadRows(input->file, input->column, input->type, runs, num_rows);
+  const auto taken = ReadLeafRows(input->file, input->column, input->path, runs, num_rows);
   // Single rows may be fine where a batch of all is too large, but not the other way round.
-  if (!taken.ok() || !(*taken)->Equals(**scanned, arrow::EqualOptions().nans_equal(true))) {
+  if (!taken.ok() || !arrow::MakeArray(*taken)->Equals(arrow::MakeArray(*scanned),
+                                                       arrow::EqualOptions().nans_equal(true))) {
     std::cerr << "rows differ from the scan: " << taken.status().ToString() << std::endl;
     std::abort();
   }

@@ -52,6 +52,13 @@ def random_type(rng, depth, version):
     )
 
 
+def random_vector_of_structs(rng, version):
+    """A fixed-size list of structs, perhaps inside a struct."""
+    members = [(name, random_type(rng, 0, version)) for name in rng.sample("xyz", 2)]
+    kind = pa.list_(pa.struct(members), rng.randint(1, 4))
+    return pa.struct([("v", kind), ("i", pa.int16())]) if rng.random() < 0.5 else kind
+
+
 def random_values(rng, kind, count, nulls, empties, longest, nullable=True):
     """An array of a type: values of the leaves first, then the layers above them."""
     mask = np.array([nullable and rng.random() < nulls for _ in range(count)], bool)
@@ -81,6 +88,10 @@ def random_values(rng, kind, count, nulls, empties, longest, nullable=True):
             rng, kind.value_type, total, nulls, empties, min(3, (longest + 1) // 2)
         )
         return pa.Array.from_buffers(kind, count, [bitmap, bounds.buffers()[1]], children=[values])
+    if pa.types.is_fixed_size_list(kind) and pa.types.is_struct(kind.value_type):
+        items = random_values(rng, kind.value_type, count * kind.list_size, nulls, 0, longest)
+        bitmap = pa.array(~mask).buffers()[1] if mask.any() else None
+        return pa.Array.from_buffers(kind, count, [bitmap], children=[items])
     if pa.types.is_fixed_size_list(kind):
         items = random_values(rng, kind.value_type, count * kind.list_size, nulls / 2, 0, longest)
         bitmap = pa.array(~mask).buffers()[1] if mask.any() else None
@@ -134,6 +145,8 @@ def random_table(rng, version):
     columns, fields = [], []
     for number in range(rng.randint(1, 3)):
         kind = random_type(rng, rng.randint(1, 4), version)
+        if version == "2.2" and rng.random() < 0.15:
+            kind = random_vector_of_structs(rng, version)
         nulls, empties = rng.choice([0, 0.05, 0.4, 1]), rng.choice([0, 0.1, 0.6, 1])
         columns.append(random_values(rng, kind, rows, nulls, empties, longest))
         fields.append(with_encodings(rng, pa.field(f"c{number}", kind)))
@@ -190,6 +203,100 @@ def check(table, plain, rng):
         if plain.num_rows <= 300:
             batches = pa.Table.from_batches(table.to_batches(batch_size))
             assert values(batches) == values(plain)
+
+
+def check_against(dataset, columns=None):
+    """Compare all rows of a dataset's newest version with pylance, by scan and by take."""
+    newest = lance.dataset(dataset.uri)
+    columns = columns or newest.schema.names
+    expected = newest.to_table(columns=columns)
+    table = croupier.open_dataset(dataset.uri)
+    scanned = table.search().select(columns).to_arrow()
+    scanned.validate(full=True)
+    assert scanned.schema.types == expected.schema.types
+    assert values(scanned) == values(expected)
+    rows = list(reversed(range(len(table))))
+    taken = table.take_offsets(rows).select(columns).to_arrow()
+    taken.validate(full=True)
+    assert values(taken) == values(expected.take(rows))
+    return newest
+
+
+def evolving_table(first):
+    return pa.table(
+        {
+            "i": range(first, first + 4),
+            "s": pa.array([{"x": 1, "y": "a"}, None, {"x": 3, "y": None}, {"x": 4, "y": "d"}]),
+            "l": pa.array([[{"p": 1, "q": 2}], None, [], [{"p": 3, "q": 4}, {"p": 5, "q": 6}]]),
+        }
+    )
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2"])
+def test_tables_whose_nested_columns_change_are_read_equal(tmp_path, version):
+    path = str(tmp_path / "t.lance")
+    dataset = lance.write_dataset(evolving_table(0), path, data_storage_version=version)
+    narrow = pa.table({"i": [9], "s": pa.array([{"y": "z"}]), "l": pa.array([[{"p": 7}]])})
+    if version == "2.2":
+        lance.write_dataset(narrow, path, mode="append")
+    lance.write_dataset(pa.table({"i": [10]}), path, mode="append")
+    dataset = check_against(dataset)
+    check_against(dataset, ["s.x"])
+    check_against(dataset, ["s.y", "i", "s.x"])
+    dataset.add_columns(pa.field("n", pa.struct([("u", pa.int32()), ("w", pa.list_(pa.int8()))])))
+    dataset = check_against(dataset)
+    if version == "2.2":  # 2.1 cannot
+        dataset.add_columns(pa.schema([pa.field("s", pa.struct([("new", pa.int32())]))]))
+        dataset = check_against(dataset)
+        check_against(dataset, ["s.new"])
+        extra = pa.table({"s": pa.array([{"k": 1}] * dataset.count_rows())})
+        dataset.add_columns(extra.to_reader())
+        dataset = check_against(dataset)
+        check_against(dataset, ["s.k", "s.x", "s.new"])
+    dataset.drop_columns(["s.x"])
+    dataset = check_against(dataset)
+    dataset.drop_columns(["l.item.q"])
+    dataset.alter_columns({"path": "s.y", "name": "yy"})
+    dataset = check_against(dataset)
+    dataset.delete("i = 2")
+    dataset = check_against(dataset)
+    dataset.optimize.compact_files()
+    check_against(dataset)
+
+
+def test_structs_without_members_are_read(tmp_path):
+    empty = pa.StructArray.from_buffers(pa.struct([]), 5, [None])
+    outer = pa.StructArray.from_arrays([empty], ["e"])
+    table = pa.table({"i": range(5), "s": empty, "o": outer})
+    for version in ("2.1", "2.2"):
+        path = str(tmp_path / f"{version}.lance")
+        lance.write_dataset(table, path, data_storage_version=version)
+        read = croupier.open_dataset(path)
+        assert values(read.to_arrow()) == values(table)
+        assert values(read.take_offsets([4, 0]).to_arrow()) == values(table.take([4, 0]))
+
+
+def test_a_member_of_a_struct_is_a_column_by_its_path(tmp_path):
+    rows = [{"b": 1, "c": {"d": [1, 2]}}, None, {"b": None, "c": None}]
+    plain = pa.table({"a": pa.array(rows), "l": pa.array([[{"x": 1}], [], None])})
+    lance.write_dataset(plain, str(tmp_path / "t.lance"))
+    for table in (
+        croupier.open_dataset(str(tmp_path / "t.lance")),
+        croupier.connect("memory://").create_table("t", plain),
+    ):
+        columns = ["a.c.d", "a.b", "a.c"]
+        expected = {
+            "a.c.d": [[1, 2], None, None],
+            "a.b": [1, None, None],
+            "a.c": [{"d": [1, 2]}, None, None],
+        }
+        assert values(table.search().select(columns).to_arrow()) == expected
+        taken = table.take_offsets([2, 0]).select(columns).to_arrow()
+        assert values(taken) == {name: [col[2], col[0]] for name, col in expected.items()}
+        with pytest.raises(KeyError, match="members of 'a' are: b, c"):
+            table.search().select(["a.z"]).to_arrow()
+        with pytest.raises(KeyError, match="'l' has no members"):
+            table.search().select(["l.x"]).to_arrow()
 
 
 @pytest.mark.parametrize("version", ["2.1", "2.2"])

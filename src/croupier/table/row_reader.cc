@@ -451,8 +451,9 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   // Put the runs of each chunk together; those of one row stay in order.
   void MergeChunks(size_t first, std::vector<RowRun>* runs) {
     const auto begin = chunk_rows_.begin() + static_cast<std::ptrdiff_t>(first);
-    std::stable_sort(begin, chunk_rows_.end(),
-                     [](const ChunkRows& a, const ChunkRows& b) { return a.chunk < b.chunk; });
+    std::sort(begin, chunk_rows_.end(), [](const ChunkRows& a, const ChunkRows& b) {
+      return a.chunk != b.chunk ? a.chunk < b.chunk : a.first_run < b.first_run;
+    });
     std::vector<RowRun> merged;
     merged.reserve(runs->size());
     auto last = chunk_rows_.end();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include <arrow/array/data.h>
@@ -56,12 +57,53 @@ std::string NameBelow(const std::string& parent, const Field& field) {
   return parent.empty() ? field.name : parent + "." + field.name;
 }
 
-// Two validity bitmaps as one; no bitmap is all valid.
+// Two validity bitmaps as one: valid in both. No bitmap is all valid.
 arrow::Result<std::shared_ptr<arrow::Buffer>> ValidInBoth(const std::shared_ptr<arrow::Buffer>& a,
                                                           const std::shared_ptr<arrow::Buffer>& b,
                                                           int64_t length, arrow::MemoryPool* pool) {
   if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
   return arrow::internal::BitmapAnd(pool, a->data(), 0, b->data(), 0, length, 0);
+}
+
+bool AreSameValidity(const std::shared_ptr<arrow::Buffer>& a,
+                     const std::shared_ptr<arrow::Buffer>& b, int64_t length) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return a->data() == b->data() ||
+         arrow::internal::BitmapEquals(a->data(), 0, b->data(), 0, length);
+}
+
+// Find the validity of a struct from that of its leaves. These agree, but for members that were
+// added later, in other files: a struct is null where all of them say so, and elsewhere the members
+// are null that say so.
+arrow::Result<std::shared_ptr<arrow::Buffer>> JoinValidity(std::span<ArrayPtr> leaves,
+                                                           arrow::MemoryPool* pool) {
+  const int64_t length = leaves[0]->length;
+  auto joined = leaves[0]->buffers[0];
+  const bool do_agree = std::all_of(leaves.begin(), leaves.end(), [&](const ArrayPtr& leaf) {
+    return AreSameValidity(leaf->buffers[0], joined, length);
+  });
+  if (do_agree) return joined;
+  for (ArrayPtr& leaf : leaves) {
+    const auto& validity = leaf->buffers[0];
+    if (joined == nullptr || validity == nullptr) {
+      joined = nullptr;
+    } else {
+      ARROW_ASSIGN_OR_RAISE(joined, arrow::internal::BitmapOr(pool, joined->data(), 0,
+                                                              validity->data(), 0, length, 0));
+    }
+    auto member = leaf->child_data[0]->Copy();
+    if (member->type->id() == arrow::Type::NA) continue;
+    ARROW_ASSIGN_OR_RAISE(member->buffers[0],
+                          ValidInBoth(validity, member->buffers[0], length, pool));
+    member->null_count = arrow::kUnknownNullCount;
+    leaf->child_data = {std::move(member)};
+  }
+  return joined;
+}
+
+arrow::Status Disagreement(const std::string& name) {
+  return arrow::Status::SerializationError("the members of '", name,
+                                           "' have different numbers of items");
 }
 
 bool HaveSameBytes(const arrow::Buffer& a, const arrow::Buffer& b) {
@@ -157,7 +199,7 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnTree::Assemble(
                           ValidInBoth(above, leaves[0]->buffers[0], leaves[0]->length, pool));
     for (ArrayPtr& leaf : leaves) leaf = ArrayPtr(leaf->child_data[0]);
   }
-  ARROW_ASSIGN_OR_RAISE(auto column, AssembleNode(root_, &leaves));
+  ARROW_ASSIGN_OR_RAISE(auto column, AssembleNode(root_, &leaves, pool));
   if (above == nullptr || column->type->id() == arrow::Type::NA) return column;
   ARROW_ASSIGN_OR_RAISE(column->buffers[0],
                         ValidInBoth(above, column->buffers[0], column->length, pool));
@@ -165,9 +207,10 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnTree::Assemble(
   return column;
 }
 
-// The arrays are those of the leaves below the node, from the node's layer inwards.
+// The arrays are those of the leaves, of those below the node from the node's layer inwards.
 arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnTree::AssembleNode(const Node& node,
-                                                                          Arrays* arrays) {
+                                                                          Arrays* arrays,
+                                                                          arrow::MemoryPool* pool) {
   ArrayPtr& first = (*arrays)[node.first_leaf];
   const auto& type = node.field->type();
   if (node.children.empty()) {
@@ -176,17 +219,24 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnTree::AssembleNode(const 
     return std::move(first);
   }
   auto array = arrow::ArrayData::Make(type, first->length, first->buffers, first->null_count);
+  if (type->id() == arrow::Type::STRUCT) {
+    const auto below = std::span(*arrays).subspan(node.first_leaf, node.end_leaf - node.first_leaf);
+    for (const ArrayPtr& leaf : below) {
+      if (leaf->length != array->length) return Disagreement(node.field->name());
+    }
+    ARROW_ASSIGN_OR_RAISE(array->buffers[0], JoinValidity(below, pool));
+    array->null_count = arrow::kUnknownNullCount;
+  }
   for (size_t i = node.first_leaf; i < node.end_leaf; ++i) {
     ArrayPtr& leaf = (*arrays)[i];
     if (leaf->length != array->length ||
         (array->buffers.size() > 1 && !HaveSameBytes(*leaf->buffers[1], *array->buffers[1]))) {
-      return arrow::Status::SerializationError("the members of '", node.field->name(),
-                                               "' have different numbers of items");
+      return Disagreement(node.field->name());
     }
     leaf = ArrayPtr(leaf->child_data[0]);
   }
   for (const Node& child : node.children) {
-    ARROW_ASSIGN_OR_RAISE(auto below, AssembleNode(child, arrays));
+    ARROW_ASSIGN_OR_RAISE(auto below, AssembleNode(child, arrays, pool));
     array->child_data.push_back(std::move(below));
   }
   if (type->id() == arrow::Type::MAP) {

@@ -71,7 +71,8 @@ class ColumnTree {
   static arrow::Result<Node> Build(const Field& field, Way above, std::vector<LeafColumn>* leaves);
   static void AddReadable(const Field& field, Way above, std::vector<LeafColumn>* leaves);
   static arrow::Result<std::shared_ptr<arrow::ArrayData>> AssembleNode(const Node& node,
-                                                                       Arrays* arrays);
+                                                                       Arrays* arrays,
+                                                                       arrow::MemoryPool* pool);
 
   size_t num_structs_above_ = 0;
   Node root_;

@@ -165,10 +165,12 @@ uint8_t* ListPathAssembler::FillInPlace(uint32_t /*slot*/, uint32_t /*count*/) {
 void ListPathAssembler::Keep(std::shared_ptr<const void> /*owner*/) {}  // rows own their memory
 
 arrow::Result<std::vector<ListPathAssembler::Range>> ListPathAssembler::TopRanges() {
-  const auto by_slot = [](const Piece& a, const Piece& b) { return a.run.slot < b.run.slot; };
-  // Pieces of one slot stay in the order of their chunks.
+  // Pieces of one slot in the order of their chunks, in which these were appended.
+  const auto by_slot = [](const Piece& a, const Piece& b) {
+    return a.run.slot != b.run.slot ? a.run.slot < b.run.slot : a.source < b.source;
+  };
   if (!std::is_sorted(pieces_.begin(), pieces_.end(), by_slot)) {
-    std::stable_sort(pieces_.begin(), pieces_.end(), by_slot);
+    std::sort(pieces_.begin(), pieces_.end(), by_slot);
   }
   std::vector<Range> ranges;
   ranges.reserve(pieces_.size());
@@ -232,9 +234,11 @@ arrow::Status ListPathAssembler::AddOffsets(std::vector<Range>* ranges,
     const int64_t count = offsets[range.count] - first;
     const bool continues = range.continued_lists > 0;
     if (continues) --range.continued_lists;
-    // Where the first item goes on with the last one so far, it is no new item.
+    // Where the first item goes on with the last one so far, it is no new item: lists in a list
+    // that goes on do, and no others.
     const int64_t base = num_items - (range.continued_lists > 0);
-    if (base < 0) {
+    // And the list that goes on has it, so it has items already.
+    if (range.continued_lists > 0 && ends[0] == ends[-1]) {
       return arrow::Status::SerializationError("a list goes on that did not begin");
     }
     if (base + count > std::numeric_limits<Offset>::max()) {
