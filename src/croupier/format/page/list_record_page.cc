@@ -72,17 +72,18 @@ class ListRecordPage : public RecordPage {
                        ColumnAssembler* assembler) const override {
     const int64_t base = index_.Start(first_row);
     for (const RowRun& run : runs) {
-      const int64_t begin = index_.Start(run.row) - base;
-      const int64_t end = index_.Start(int64_t{run.row} + run.count) - base;
-      if (begin < 0 || end > std::ssize(bytes)) {
-        return arrow::Status::SerializationError("records are cut off");
+      Records records;
+      for (int64_t row = run.row; row < int64_t{run.row} + run.count; ++row) {
+        const int64_t begin = index_.Start(row) - base;
+        const int64_t end = index_.Start(row + 1) - base;
+        if (begin < 0 || end > std::ssize(bytes)) {
+          return arrow::Status::SerializationError("records are cut off");
+        }
+        const auto status = ParseRow(
+            bytes.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), &records);
+        if (!status.ok()) return status.WithMessage("row ", row, ": ", status.message());
       }
-      ARROW_ASSIGN_OR_RAISE(auto rows, DecodeRows(bytes.subspan(static_cast<size_t>(begin),
-                                                                static_cast<size_t>(end - begin))));
-      if (rows.array->length != run.count || rows.continued_lists > 0) {
-        return arrow::Status::SerializationError("the records of ", rows.array->length,
-                                                 " rows where ", run.count, " are indexed");
-      }
+      ARROW_ASSIGN_OR_RAISE(const auto rows, DecodeRows(records));
       const RowRun all{0, run.slot, run.count};
       ARROW_RETURN_NOT_OK(assembler->Append(rows, {&all, 1}));
     }
@@ -90,9 +91,8 @@ class ListRecordPage : public RecordPage {
   }
 
  private:
-  arrow::Result<DecodedRows> DecodeRows(Bytes bytes) const {
+  arrow::Result<DecodedRows> DecodeRows(const Records& records) const {
     auto* pool = arrow::default_memory_pool();
-    ARROW_ASSIGN_OR_RAISE(const auto records, ParseRecords(bytes));
     const Levels levels{records.rep.data(), records.def.data(), std::ssize(records.rep)};
     ARROW_ASSIGN_OR_RAISE(auto nesting, levels_.Unravel(levels, std::ssize(records.values), pool));
     ARROW_ASSIGN_OR_RAISE(auto leaf, fixed_.has_value() ? GatherFixed(records, nesting, pool)
@@ -100,15 +100,16 @@ class ListRecordPage : public RecordPage {
     return levels_.Nest(std::move(nesting), std::move(leaf));
   }
 
-  arrow::Result<Records> ParseRecords(Bytes bytes) const {
-    Records records;
+  // Add the records of one row, which fill the bytes.
+  arrow::Status ParseRow(Bytes bytes, Records* records) const {
+    const size_t first = records->rep.size();
     ByteReader reader(bytes);
     while (reader.position() < bytes.size()) {
       ARROW_ASSIGN_OR_RAISE(const auto control,
                             reader.ReadBytes(static_cast<uint64_t>(words_.num_bytes())));
-      records.rep.push_back(words_.Rep(control.data()));
-      records.def.push_back(words_.Def(control.data()));
-      const uint16_t def = records.def.back();
+      records->rep.push_back(words_.Rep(control.data()));
+      records->def.push_back(words_.Def(control.data()));
+      const uint16_t def = records->def.back();
       if (def > levels_.max_visible_def()) continue;
       uint64_t length = 0;
       if (fixed_.has_value()) {
@@ -119,9 +120,15 @@ class ListRecordPage : public RecordPage {
         ARROW_ASSIGN_OR_RAISE(length, reader.Read<uint64_t>());
       }
       ARROW_ASSIGN_OR_RAISE(const auto value, reader.ReadBytes(length));
-      records.values.push_back(value);
+      records->values.push_back(value);
     }
-    return records;
+    for (size_t i = first; i < records->rep.size(); ++i) {
+      if ((records->rep[i] == levels_.max_rep()) != (i == first)) {
+        return arrow::Status::SerializationError("a row begins inside another, or not at all");
+      }
+    }
+    if (records->rep.size() > first) return arrow::Status::OK();
+    return arrow::Status::SerializationError("a row without records");
   }
 
   arrow::Result<std::shared_ptr<arrow::ArrayData>> GatherFixed(const Records& records,
