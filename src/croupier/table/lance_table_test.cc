@@ -151,7 +151,7 @@ TEST_P(GoldenRowsTest, ARowIsTakenIfAndOnlyIfItIsLive) {
 const GoldenTable kTables[] = {{"deletions_arrow", 2, 59}, {"deletions_bitmap", 2, 46901},
                                {"evolved", 6, 11},         {"nested", 1, 3},
                                {"numbers", 1, 100},        {"numbers_v2_1", 1, 100},
-                               {"records", 1, 40}};
+                               {"old_format", 1, 100},     {"records", 1, 40}};
 
 INSTANTIATE_TEST_SUITE_P(Tables, GoldenTableTest, ::testing::ValuesIn(kTables),
                          [](const auto& info) { return info.param.name; });
@@ -195,19 +195,6 @@ TEST(LanceTableTest, AColumnThatCannotBeReadIsNamedWithItsType) {
       EXPECT_TRUE(Mentions(status, "'" + name + "'")) << status;
       EXPECT_TRUE(Mentions(status, type)) << status;
     }
-  }
-}
-
-TEST(LanceTableTest, FilesOfVersion20AreNamedWithTheVersionsThatCanBeRead) {
-  const auto table = OpenGoldenTable("old_format");
-  EXPECT_EQ(table->CountRows().ValueOrDie(), 100);
-  EXPECT_EQ(ScanAll(*table, {{}, {kRowIdColumn}}).ValueOrDie()->num_rows(), 100);
-  for (const auto& status : {ScanAll(*table, {{}, {"i"}}).status(),
-                             table->Take(std::vector<uint64_t>{0}, {"s"}).status()}) {
-    EXPECT_TRUE(status.IsNotImplemented()) << status;
-    EXPECT_TRUE(Mentions(status, "old_format.lance/data/")) << status;
-    EXPECT_TRUE(Mentions(status, "2.0")) << status;
-    EXPECT_TRUE(Mentions(status, "2.1, 2.2")) << status;
   }
 }
 

@@ -373,6 +373,10 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       auto page =
           format::Page::Open(cached.metadata(), columns_[opening.rows->column].path, headers);
       if (!page.ok()) return AtPage(*opening.rows, page.status());
+      if ((*page)->AsLists() != nullptr) {
+        return AtPage(*opening.rows,
+                      arrow::Status::NotImplemented("cannot read lists of format 2.0 yet"));
+      }
       cached.SetPage(*std::move(page), decoded_cache_);
     }
     return arrow::Status::OK();

@@ -35,8 +35,12 @@ arrow::Result<ZstdBlock> ReadBlockHeader(ByteReader* reader) {
   return ZstdBlock{(header & 1) != 0, static_cast<ZstdBlockType>(header >> 1 & 3), header >> 3};
 }
 
+// The window of the highest level that fits every decoder (RFC 8878, section 3.1.1.1.2).
+constexpr uint64_t kMaxZstdWindowBytes = 8 << 20;
+
 struct ZstdFrame {
   std::optional<uint64_t> content_size;
+  uint64_t window_bytes = 0;  // 0 in a frame of a single segment
   Bytes blocks;
   bool needs_codec = false;
   int64_t max_raw_size = 0;  // exact if no codec is needed
@@ -54,8 +58,12 @@ arrow::Result<ZstdFrame> ParseZstdFrame(Bytes bytes) {
   if ((descriptor & 0x03) != 0) {
     return arrow::Status::NotImplemented("cannot read a zstd frame with a dictionary");
   }
-  if (!single_segment) ARROW_RETURN_NOT_OK(reader.Read<uint8_t>());  // window size
   ZstdFrame frame;
+  if (!single_segment) {
+    ARROW_ASSIGN_OR_RAISE(const auto window, reader.Read<uint8_t>());
+    const uint64_t base = uint64_t{1} << (10 + (window >> 3));
+    frame.window_bytes = base + base / 8 * (window & 7);
+  }
   switch (descriptor >> 6) {
     case 0:
       if (single_segment) {
@@ -110,6 +118,38 @@ arrow::Result<ZstdFrame> ParseZstdFrame(Bytes bytes) {
                                              " bytes behind the frame");
   }
   return frame;
+}
+
+// Old writers left the size of zstd frames out: bytes that begin like a frame are one.
+bool IsBareZstdFrame(Bytes bytes) {
+  return bytes.size() < 8 ||
+         (LoadLittleEndian<uint32_t>(bytes.data()) == kZstdMagic && (bytes[4] & 0x10) == 0);
+}
+
+// Decompress a frame that does not state its size.
+arrow::Result<std::shared_ptr<arrow::Buffer>> DecompressUnsized(const ZstdFrame& frame, Bytes bytes,
+                                                                arrow::MemoryPool* pool) {
+  if (frame.window_bytes > kMaxZstdWindowBytes) {
+    return arrow::Status::NotImplemented("cannot read a zstd frame with a window of ",
+                                         frame.window_bytes, " bytes");
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto codec, arrow::util::Codec::Create(arrow::Compression::ZSTD));
+  ARROW_ASSIGN_OR_RAISE(const auto decoder, codec->MakeDecompressor());
+  ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(frame.max_raw_size, pool));
+  int64_t size_bytes = 0;
+  while (!decoder->IsFinished()) {
+    const auto step =
+        decoder->Decompress(std::ssize(bytes), bytes.data(), frame.max_raw_size - size_bytes,
+                            buffer->mutable_data() + size_bytes);
+    if (!step.ok()) return arrow::Status::SerializationError(step.status().message());
+    if (step->bytes_read == 0 && step->bytes_written == 0) {
+      return arrow::Status::SerializationError("zstd: the frame is cut off or too large");
+    }
+    bytes = bytes.subspan(static_cast<size_t>(step->bytes_read));
+    size_bytes += step->bytes_written;
+  }
+  ARROW_RETURN_NOT_OK(buffer->Resize(size_bytes));
+  return buffer;
 }
 
 arrow::Status WrongSize(int64_t size, int64_t stated_size) {
@@ -170,10 +210,7 @@ arrow::Result<CompressedBytes> CompressedBytes::Parse(CompressionScheme scheme, 
     }
     return parsed;
   }
-  // Old writers left the size out: bytes that begin like a frame are one.
-  const bool is_bare =
-      bytes.size() < 8 ||
-      (LoadLittleEndian<uint32_t>(bytes.data()) == kZstdMagic && (bytes[4] & 0x10) == 0);
+  const bool is_bare = IsBareZstdFrame(bytes);
   if (!is_bare) parsed.content_ = bytes.subspan(8);
   ARROW_ASSIGN_OR_RAISE(const auto frame, ParseZstdFrame(parsed.content_));
   parsed.zstd_blocks_ = frame.blocks;
@@ -232,6 +269,10 @@ arrow::Status CompressedBytes::DecompressInto(uint8_t* destination,
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> Decompress(CompressionScheme scheme, Bytes bytes,
                                                          arrow::MemoryPool* pool) {
+  if (scheme == CompressionScheme::kZstd && !bytes.empty() && IsBareZstdFrame(bytes)) {
+    ARROW_ASSIGN_OR_RAISE(const auto frame, ParseZstdFrame(bytes));
+    if (!frame.content_size.has_value()) return DecompressUnsized(frame, bytes, pool);
+  }
   ARROW_ASSIGN_OR_RAISE(const auto compressed, CompressedBytes::Parse(scheme, bytes));
   ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(compressed.raw_size_bytes(), pool));
   ARROW_RETURN_NOT_OK(compressed.DecompressInto(buffer->mutable_data()));

@@ -4,6 +4,7 @@
 
 #include <arrow/status.h>
 
+#include "croupier/format/encoding/array_encoding.h"
 #include "croupier/format/wire/wire_reader.h"
 
 namespace croupier::format {
@@ -448,6 +449,7 @@ struct Describer {
     return l.inline_value.has_value() ? "constant(inline value)" : "constant";
   }
   std::string operator()(const BlobLayout& l) const { return "blob(" + Describe(*l.inner) + ")"; }
+  std::string operator()(const ArrayLayout& l) const { return Describe(*l.encoding); }
 };
 
 }  // namespace

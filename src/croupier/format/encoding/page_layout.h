@@ -139,16 +139,22 @@ struct BlobLayout {
   std::vector<RepDefLayer> layers;
 };
 
-/// How one page of a file of format 2.1 or 2.2 is laid out.
+struct ArrayEncoding;
+/// A page of format 2.0: its encoding says all (array_encoding.h).
+struct ArrayLayout {
+  std::shared_ptr<const ArrayEncoding> encoding;  ///< never null
+};
+
+/// How one page of a data file is laid out.
 struct PageLayout {
-  std::variant<MiniBlockLayout, ConstantLayout, FullZipLayout, BlobLayout> kind;
+  std::variant<MiniBlockLayout, ConstantLayout, FullZipLayout, BlobLayout, ArrayLayout> kind;
 
   template <typename T>
   const T* As() const {
     return std::get_if<T>(&kind);
   }
 
-  /// Parse the message.
+  /// Parse the message of a file of format 2.1 or 2.2.
   ///
   /// \return SerializationError for malformed bytes; NotImplemented for a layout or an encoding
   ///         with an unknown number

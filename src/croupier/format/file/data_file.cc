@@ -6,6 +6,7 @@
 #include <arrow/status.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/format/encoding/array_encoding.h"
 #include "croupier/format/wire/wire_reader.h"
 
 namespace croupier::format {
@@ -13,6 +14,7 @@ namespace croupier::format {
 namespace {
 
 constexpr std::string_view kPageLayoutType = "lance.encodings21.PageLayout";
+constexpr std::string_view kArrayEncodingType = "lance.encodings.ArrayEncoding";  // format 2.0
 
 // The value of Encoding{direct{Any{type_url, value}}}; SerializationError if any part is absent.
 arrow::Result<std::span<const uint8_t>> UnwrapEncoding(std::span<const uint8_t> encoding,
@@ -55,7 +57,26 @@ arrow::Result<std::span<const uint8_t>> UnwrapEncoding(std::span<const uint8_t> 
   return value;
 }
 
-arrow::Result<PageMetadata> ParsePage(std::span<const uint8_t> message, int64_t file_size_bytes) {
+// Parse the layout of a page and check that it belongs to the version of its file.
+arrow::Result<PageLayout> ParseLayout(std::span<const uint8_t> encoding, const FileFooter& footer) {
+  if (footer.is_v2_0()) {
+    ARROW_ASSIGN_OR_RAISE(const auto message, UnwrapEncoding(encoding, kArrayEncodingType));
+    ARROW_ASSIGN_OR_RAISE(auto array, ArrayEncoding::Parse(message));
+    return PageLayout{ArrayLayout{std::move(array)}};
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto message, UnwrapEncoding(encoding, kPageLayoutType));
+  ARROW_ASSIGN_OR_RAISE(auto layout, PageLayout::Parse(message));
+  const auto* mini_block = layout.As<MiniBlockLayout>();
+  if (mini_block != nullptr && mini_block->has_large_chunk != footer.is_v2_2()) {
+    return arrow::Status::SerializationError(
+        "a mini-block page has chunk words of the other file version: has_large_chunk is ",
+        mini_block->has_large_chunk ? "true" : "false");
+  }
+  return layout;
+}
+
+arrow::Result<PageMetadata> ParsePage(std::span<const uint8_t> message, const FileFooter& footer,
+                                      int64_t file_size_bytes) {
   PageMetadata page;
   std::vector<uint64_t> offsets;
   std::vector<uint64_t> sizes;
@@ -100,8 +121,7 @@ arrow::Result<PageMetadata> ParsePage(std::span<const uint8_t> message, int64_t 
   }
   page.num_rows = static_cast<int64_t>(num_rows);
   if (page.num_rows == 0) return page;
-  ARROW_ASSIGN_OR_RAISE(const auto layout, UnwrapEncoding(encoding, kPageLayoutType));
-  ARROW_ASSIGN_OR_RAISE(page.layout, PageLayout::Parse(layout));
+  ARROW_ASSIGN_OR_RAISE(page.layout, ParseLayout(encoding, footer));
   return page;
 }
 
@@ -135,16 +155,10 @@ arrow::Result<std::shared_ptr<const ColumnMetadata>> ColumnMetadata::Parse(
     ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
     if (field.number != 2) continue;
     ARROW_ASSIGN_OR_RAISE(const auto message, field.AsBytes());
-    ARROW_ASSIGN_OR_RAISE(auto page, ParsePage(message, file_size_bytes));
+    ARROW_ASSIGN_OR_RAISE(auto page, ParsePage(message, footer, file_size_bytes));
     if (page.num_rows == 0) continue;
     page.first_row = num_rows;
     num_rows += page.num_rows;  // below 2^32 times the number of pages: cannot overflow
-    const auto* mini_block = page.layout.As<MiniBlockLayout>();
-    if (mini_block != nullptr && mini_block->has_large_chunk != footer.is_v2_2()) {
-      return arrow::Status::SerializationError(
-          "a mini-block page has chunk words of the other file version: has_large_chunk is ",
-          mini_block->has_large_chunk ? "true" : "false");
-    }
     column->pages.push_back(std::move(page));
   }
   return column;

@@ -23,7 +23,7 @@ struct PageMetadata {
   PageLayout layout;
 };
 
-/// The pages of one column of a data file of format 2.1 or 2.2.
+/// The pages of one column of a data file.
 struct ColumnMetadata {
   std::vector<PageMetadata> pages;  ///< in row order, without empty ones
 

@@ -83,8 +83,7 @@ std::vector<std::string> GoldenFiles() {
   const std::filesystem::path root = testing::GoldenPath("");
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
     const auto path = std::filesystem::relative(entry.path(), root).string();
-    if (!entry.is_regular_file() || entry.path().extension() != ".lance") continue;
-    if (path.find("old_format") == std::string::npos) paths.push_back(path);
+    if (entry.is_regular_file() && entry.path().extension() == ".lance") paths.push_back(path);
   }
   std::sort(paths.begin(), paths.end());
   return paths;

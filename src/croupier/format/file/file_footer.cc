@@ -14,11 +14,9 @@ constexpr int64_t kTableEntryBytes = 16;
 }  // namespace
 
 arrow::Status CheckFileVersion(uint32_t major_version, uint32_t minor_version) {
-  if (major_version == 2 && (minor_version == 1 || minor_version == 2)) return arrow::Status::OK();
-  constexpr char kReadable[] = "; readable file versions: 2.1, 2.2";
-  if ((major_version == 0 && minor_version == 3) || (major_version == 2 && minor_version == 0)) {
-    return arrow::Status::NotImplemented("data files of version 2.0 cannot be read yet", kReadable);
-  }
+  if (major_version == 2 && minor_version <= 2) return arrow::Status::OK();
+  if (major_version == 0 && minor_version == 3) return arrow::Status::OK();  // 2.0
+  constexpr char kReadable[] = "; readable file versions: 2.0, 2.1, 2.2";
   if (major_version == 0 && minor_version < 3) {
     return arrow::Status::NotImplemented("a data file of the legacy version 0.1 cannot be read",
                                          kReadable, " (rewrite the table with a current Lance)");

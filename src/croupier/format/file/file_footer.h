@@ -31,12 +31,14 @@ struct FileFooter {
   ///         NotImplemented for a file version that cannot be read
   static arrow::Result<FileFooter> Parse(std::span<const uint8_t> tail, int64_t file_size_bytes);
 
-  /// Whether the file is of format 2.2 (else it is of 2.1).
+  /// Whether the file is of format 2.0, whose footers mostly say 0.3.
+  bool is_v2_0() const { return major_version == 0 || minor_version == 0; }
+  /// Whether the file is of format 2.2 (else it is of 2.0 or 2.1).
   bool is_v2_2() const { return minor_version == 2; }
 };
 
-/// OK for the versions of data files that can be read (2.1, 2.2), else NotImplemented that names
-/// the version and those that can be read.
+/// OK for the versions of data files that can be read (2.0, 2.1, 2.2), else NotImplemented that
+/// names the version and those that can be read.
 arrow::Status CheckFileVersion(uint32_t major_version, uint32_t minor_version);
 
 }  // namespace croupier::format

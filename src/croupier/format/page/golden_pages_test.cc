@@ -144,6 +144,15 @@ std::vector<GoldenFile> GoldenFiles() {
     files.push_back({table, "_v2_2"});
   }
   files.push_back({"nested_2_2", "_v2_2"});
+  for (const auto* table : {"types", "strings", "compressed_strings", "wide", "many_pages"}) {
+    files.push_back({table, "_v2_0"});
+  }
+  for (const auto* table : {"old_types", "strings", "many_pages"}) {
+    files.push_back({table, "_v2_0_0_18_2"});
+  }
+  for (const auto* table : {"types", "compressed_strings"}) {
+    files.push_back({table, "_v2_0_0_23_2"});
+  }
   return files;
 }
 

@@ -220,6 +220,11 @@ std::vector<HostileFile> HostileFiles() {
     files.push_back({"nested_many_pages", version, 31});
   }
   files.push_back({"nested_2_2", "_v2_2", 11});
+  files.push_back({"types", "_v2_0", 3});
+  files.push_back({"strings", "_v2_0", 3});
+  files.push_back({"compressed_strings", "_v2_0", 97});
+  files.push_back({"wide", "_v2_0", 53});
+  files.push_back({"old_types", "_v2_0_0_18_2", 7});
   return files;
 }
 

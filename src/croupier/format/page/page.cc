@@ -6,6 +6,7 @@
 #include <arrow/status.h>
 #include <arrow/type.h>
 
+#include "croupier/format/page/array_page.h"
 #include "croupier/format/page/chunk_page.h"
 #include "croupier/format/page/constant_page.h"
 #include "croupier/format/page/record_page.h"
@@ -38,6 +39,9 @@ arrow::Result<std::shared_ptr<const Page>> OpenByLayout(
     ARROW_RETURN_NOT_OK(CheckBuffers(metadata, 0, 3));
     return OpenConstantPage(metadata, std::move(path), headers);
   }
+  if (metadata.layout.As<ArrayLayout>() != nullptr) {
+    return OpenArrayPage(metadata, std::move(path), headers);
+  }
   return arrow::Status::NotImplemented("cannot read a page of the layout ",
                                        Describe(metadata.layout), " yet");
 }
@@ -60,6 +64,7 @@ std::vector<ByteRange> Page::HeaderRanges(const PageMetadata& metadata) {
     return buffers.size() < 2 ? std::vector<ByteRange>{} : std::vector<ByteRange>{buffers[1]};
   }
   if (metadata.layout.As<ConstantLayout>() != nullptr) return buffers;
+  if (metadata.layout.As<ArrayLayout>() != nullptr) return ArrayHeaderRanges(metadata);
   return {};
 }
 

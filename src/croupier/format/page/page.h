@@ -19,6 +19,7 @@ namespace croupier::format {
 class ChunkPage;
 class RecordPage;
 class ConstantPage;
+class ListPage;
 
 /// A page of a leaf column, opened: knows its layout and the small buffers that are needed to find
 /// any row (chunk words, dictionary, repetition index); holds no other data.
@@ -56,6 +57,7 @@ class Page {
   virtual const ChunkPage* AsChunks() const { return nullptr; }
   virtual const RecordPage* AsRecords() const { return nullptr; }
   virtual const ConstantPage* AsConstant() const { return nullptr; }
+  virtual const ListPage* AsLists() const { return nullptr; }  ///< of format 2.0 (list_page.h)
 
  protected:
   Page(int64_t num_rows, std::shared_ptr<const LeafPath> path)
