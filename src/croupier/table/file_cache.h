@@ -53,6 +53,7 @@ class CachedColumn {
 
   const std::shared_ptr<const format::LeafPath>& path() const { return path_; }
   int64_t num_rows() const { return metadata_->num_rows(); }
+  int64_t num_items() const { return metadata_->num_items; }
   size_t num_pages() const { return pages_.size(); }
   CachedPage& page(size_t page_index) const { return *pages_[page_index]; }
 

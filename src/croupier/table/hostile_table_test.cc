@@ -165,10 +165,10 @@ const auto kNameOfTable = [](const ::testing::TestParamInfo<DamagedTable>& info)
 INSTANTIATE_TEST_SUITE_P(
     Tables, HostileTableTest,
     ::testing::Values(DamagedTable{"numbers", 1}, DamagedTable{"numbers_v2_1", 1},
-                      DamagedTable{"old_format", 1}, DamagedTable{"evolved", 2},
-                      DamagedTable{"deletions_arrow", 7}, DamagedTable{"deletions_bitmap", 29},
-                      DamagedTable{"records", 41}, DamagedTable{"stable_row_ids", 5},
-                      DamagedTable{"stable_row_ids_spilled", 3}),
+                      DamagedTable{"old_format", 1}, DamagedTable{"nested_v2_0", 23},
+                      DamagedTable{"evolved", 2}, DamagedTable{"deletions_arrow", 7},
+                      DamagedTable{"deletions_bitmap", 29}, DamagedTable{"records", 41},
+                      DamagedTable{"stable_row_ids", 5}, DamagedTable{"stable_row_ids_spilled", 3}),
     kNameOfTable);
 INSTANTIATE_TEST_SUITE_P(Tables, HostileDeletionsTest,
                          ::testing::Values(DamagedTable{"deletions_arrow", 3},

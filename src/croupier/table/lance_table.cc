@@ -179,6 +179,7 @@ arrow::Status LanceTable::IndexFragments() {
       layout->number = layouts_.size();
       for (size_t ordinal = 0; ordinal < metadata.files.size(); ++ordinal) {
         const auto& file = metadata.files[ordinal];
+        auto& columns = layout->columns_of_files.emplace_back();
         for (size_t k = 0; k < file.fields.size() && k < file.column_indices.size(); ++k) {
           // A column index of -1 is no column, a field of -2 one that was dropped; below are those
           // that hold the lineage of rows.
@@ -187,6 +188,7 @@ arrow::Status LanceTable::IndexFragments() {
             continue;
           }
           layout->places[file.fields[k]] = {ordinal, file.column_indices[k]};
+          columns[file.fields[k]] = file.column_indices[k];
         }
       }
       known->second = layout.get();
@@ -328,11 +330,19 @@ FragmentRows LanceTable::RowsOf(const Fragment& fragment, const Projection& proj
     if (place == fragment.layout->places.end()) return;
     rows.locations[leaf].file = &files_[fragment.first_file + place->second.file_ordinal];
     rows.locations[leaf].column_index = place->second.column_index;
+    const auto& layers = projection.leaves[leaf].path->layers();
+    const auto& columns = fragment.layout->columns_of_files[place->second.file_ordinal];
+    for (size_t i = 0; i < layers.size(); ++i) {
+      if (!layers[i].is_list()) continue;
+      const auto list = columns.find(projection.leaves[leaf].parents[i]);
+      rows.locations[leaf].list_columns.push_back(list != columns.end() ? list->second : -1);
+    }
   };
   for (size_t leaf = 0; leaf < projection.num_tree_leaves; ++leaf) locate(leaf);
   for (const auto& shared : projection.shared_layers[fragment.layout->number]) {
     locate(shared.layers_of);
-    rows.locations[shared.leaf] = {nullptr, 0, shared.layers_of, shared.num_layers};
+    rows.locations[shared.leaf].layers_of = shared.layers_of;
+    rows.locations[shared.leaf].num_layers = shared.num_layers;
   }
   return rows;
 }

@@ -70,6 +70,9 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
     };
     size_t number = 0;                // among the layouts of the table
     std::map<int32_t, Place> places;  // by field id; a field without a place is in no file
+    // The columns of each file, by field id: more than one file may have the lists above its
+    // leaves.
+    std::vector<std::map<int32_t, int32_t>> columns_of_files;
   };
 
   // What is read of files for a list of columns.

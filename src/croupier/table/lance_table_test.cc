@@ -148,10 +148,18 @@ TEST_P(GoldenRowsTest, ARowIsTakenIfAndOnlyIfItIsLive) {
   EXPECT_GE(num_absent, step == 1 ? 1 : 100);
 }
 
-const GoldenTable kTables[] = {{"deletions_arrow", 2, 59}, {"deletions_bitmap", 2, 46901},
-                               {"evolved", 6, 11},         {"nested", 1, 3},
-                               {"numbers", 1, 100},        {"numbers_v2_1", 1, 100},
-                               {"old_format", 1, 100},     {"records", 1, 40}};
+const GoldenTable kTables[] = {{"deletions_arrow", 2, 59},
+                               {"deletions_bitmap", 2, 46901},
+                               {"evolved", 6, 11},
+                               {"nested", 1, 3},
+                               {"numbers", 1, 100},
+                               {"numbers_v2_1", 1, 100},
+                               {"old_format", 1, 100},
+                               {"nested_v2_0", 1, 60},
+                               {"nested_v2_0_0_18_2", 1, 60},
+                               {"nested_v2_0_0_23_2", 1, 60},
+                               {"mixed_versions", 3, 60},
+                               {"records", 1, 40}};
 
 INSTANTIATE_TEST_SUITE_P(Tables, GoldenTableTest, ::testing::ValuesIn(kTables),
                          [](const auto& info) { return info.param.name; });

@@ -12,6 +12,10 @@
 #include <arrow/type.h>
 #include <arrow/util/byte_size.h>
 
+#include "croupier/format/encoding/array_encoding.h"
+#include "croupier/format/page/leaf_shape.h"
+#include "croupier/format/page/list_page.h"
+#include "croupier/format/page/list_rows.h"
 #include "croupier/storage/range_fetch.h"
 
 namespace croupier::table {
@@ -40,13 +44,30 @@ struct Tail {
   }
 };
 
+// A leaf below lists in a file of format 2.0. The lists have columns of their own, which are read
+// one after the other, and the values are assembled by themselves.
+struct ListLeaf {
+  struct Column {
+    int32_t index = 0;
+    std::shared_ptr<const format::LeafPath> path;  // by which its pages are opened
+  };
+
+  size_t column = 0;
+  std::shared_ptr<CachedFile> file;
+  std::vector<Column> columns;  // of the lists, outermost first, then of the values
+  format::ListRows rows;
+  int64_t num_rows = 0;  // that the column at the present depth must have
+  std::unique_ptr<format::ColumnAssembler> assembler = nullptr;
+};
+
 // Rows of one page for one leaf.
 struct PageRows {
   size_t column = 0;
   std::shared_ptr<const CachedColumn> cached_column;  // keeps the page alive
   std::shared_ptr<CachedFile> file;
   size_t page_index = 0;
-  std::vector<RowRun> runs;  // rows count from the first of the page
+  std::vector<RowRun> runs;       // rows count from the first of the page
+  ListLeaf* list_leaf = nullptr;  // which the rows belong to, if they are not rows of the table
 
   CachedPage& page() const { return cached_column->page(page_index); }
 };
@@ -89,7 +110,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   arrow::Result<Arrays> Run(int64_t num_slots, bool remember_chunks) {
     ARROW_RETURN_NOT_OK(OpenFiles());
     ARROW_RETURN_NOT_OK(OpenColumns());
-    ARROW_RETURN_NOT_OK(OpenPages());
+    ARROW_RETURN_NOT_OK(FindListItems());
+    ARROW_RETURN_NOT_OK(OpenPages(page_rows_));
     // Only now: the pages say that values are as wide as the schema claims.
     for (const auto& column : columns_) {
       const int64_t scale = column.path->page_rows_per_row();
@@ -101,9 +123,11 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       if (!assembler.ok()) return AtColumn(column, assembler.status());
       assemblers_.push_back(*std::move(assembler));
     }
+    for (ListLeaf& leaf : list_leaves_) ARROW_RETURN_NOT_OK(MakeAssembler(&leaf));
     ARROW_RETURN_NOT_OK(PlanData());
     ARROW_RETURN_NOT_OK(data_.Run(scheduler_, shared_from_this(), cancel_, pool_));
     ARROW_RETURN_NOT_OK(Decode(remember_chunks));
+    ARROW_RETURN_NOT_OK(FinishListLeaves());
     return Finish();
   }
 
@@ -239,58 +263,35 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     return arrow::Status::OK();
   }
 
+  // A column of a file that is read for a leaf.
+  struct FileColumn {
+    size_t column = 0;
+    std::shared_ptr<CachedFile> file;
+    size_t file_number = 0;
+    int32_t column_index = 0;
+    std::shared_ptr<const format::LeafPath> path;  // by which its pages are opened
+  };
+
   // Wave 2: the metadata of columns that were not asked for before; then the rows of every page.
   arrow::Status OpenColumns() {
-    struct Opening {
-      size_t file_number;
-      int32_t column_index;
-      size_t column;
-      std::optional<size_t> fetched;
-    };
-    std::vector<Opening> openings;
-    std::set<std::pair<size_t, int32_t>> opening_already;
-    storage::RangeFetch fetch;
+    std::vector<FileColumn> wanted;
     for (const auto& fragment : fragments_) {
       for (size_t i = 0; i < columns_.size(); ++i) {
         const auto& location = fragment.locations[i];
         if (location.file == nullptr) continue;
-        const auto& file = open_files_.at(location.file->file_number);
-        if (file->Find(location.column_index, *columns_[i].path) != nullptr) continue;
-        if (!opening_already.emplace(location.file->file_number, location.column_index).second) {
+        const size_t file_number = location.file->file_number;
+        const auto& file = open_files_.at(file_number);
+        if (!file->footer().is_v2_0()) {
+          wanted.push_back({i, file, file_number, location.column_index, columns_[i].path});
           continue;
         }
-        const auto& directory = file->directory();
-        if (location.column_index < 0 ||
-            static_cast<size_t>(location.column_index) >= directory.columns.size()) {
-          return AtColumn(
-              columns_[i],
-              AtFile(*file->object(), arrow::Status::SerializationError(
-                                          "no such column in the file: ", location.column_index,
-                                          " of ", directory.columns.size())));
+        wanted.push_back({i, file, file_number, location.column_index, FlatPath(i)});
+        for (const int32_t list_column : location.list_columns) {
+          wanted.push_back({i, file, file_number, list_column, ListPath()});
         }
-        const ByteRange range = directory.columns[static_cast<size_t>(location.column_index)];
-        Opening opening{location.file->file_number, location.column_index, i, std::nullopt};
-        const auto tail = tails_.find(opening.file_number);
-        if (tail == tails_.end() || !tail->second.Covers(range)) {
-          opening.fetched = fetch.Add(file->object(), range);
-        }
-        openings.push_back(opening);
       }
     }
-    ARROW_RETURN_NOT_OK(Fetch(&fetch));
-    for (const auto& opening : openings) {
-      const auto& file = open_files_.at(opening.file_number);
-      const ByteRange range = file->directory().columns[static_cast<size_t>(opening.column_index)];
-      const auto bytes = opening.fetched.has_value() ? fetch.bytes(*opening.fetched)
-                                                     : tails_.at(opening.file_number).Slice(range);
-      auto metadata =
-          format::ColumnMetadata::Parse(bytes, file->footer(), file->object()->size_bytes());
-      if (!metadata.ok()) {
-        return AtColumn(columns_[opening.column], AtFile(*file->object(), metadata.status()));
-      }
-      file->Insert(opening.column_index, std::make_shared<const CachedColumn>(
-                                             *std::move(metadata), columns_[opening.column].path));
-    }
+    ARROW_RETURN_NOT_OK(OpenColumns(wanted));
     for (const auto& fragment : fragments_) {
       for (size_t i = 0; i < columns_.size(); ++i) {
         ARROW_RETURN_NOT_OK(AssignPages(fragment, i));
@@ -299,60 +300,271 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     return arrow::Status::OK();
   }
 
+  arrow::Status OpenColumns(const std::vector<FileColumn>& wanted) {
+    struct Opening {
+      const FileColumn* column;
+      std::optional<size_t> fetched;
+    };
+    std::vector<Opening> openings;
+    std::set<std::pair<size_t, int32_t>> opening_already;
+    storage::RangeFetch fetch;
+    for (const auto& column : wanted) {
+      if (column.file->Find(column.column_index, *column.path) != nullptr) continue;
+      if (!opening_already.emplace(column.file_number, column.column_index).second) continue;
+      const auto& directory = column.file->directory();
+      if (column.column_index < 0 ||
+          static_cast<size_t>(column.column_index) >= directory.columns.size()) {
+        return AtColumn(
+            columns_[column.column],
+            AtFile(*column.file->object(), arrow::Status::SerializationError(
+                                               "no such column in the file: ", column.column_index,
+                                               " of ", directory.columns.size())));
+      }
+      const ByteRange range = directory.columns[static_cast<size_t>(column.column_index)];
+      Opening opening{&column, std::nullopt};
+      const auto tail = tails_.find(column.file_number);
+      if (tail == tails_.end() || !tail->second.Covers(range)) {
+        opening.fetched = fetch.Add(column.file->object(), range);
+      }
+      openings.push_back(opening);
+    }
+    ARROW_RETURN_NOT_OK(Fetch(&fetch));
+    for (const auto& [column, fetched] : openings) {
+      const auto& file = column->file;
+      const ByteRange range = file->directory().columns[static_cast<size_t>(column->column_index)];
+      const auto bytes =
+          fetched.has_value() ? fetch.bytes(*fetched) : tails_.at(column->file_number).Slice(range);
+      auto metadata =
+          format::ColumnMetadata::Parse(bytes, file->footer(), file->object()->size_bytes());
+      if (!metadata.ok()) {
+        return AtColumn(columns_[column->column], AtFile(*file->object(), metadata.status()));
+      }
+      file->Insert(column->column_index,
+                   std::make_shared<const CachedColumn>(*std::move(metadata), column->path));
+    }
+    return arrow::Status::OK();
+  }
+
+  // The path of a leaf's own column in files of format 2.0: without the layers above it, which have
+  // columns of their own.
+  const std::shared_ptr<const format::LeafPath>& FlatPath(size_t column) {
+    flat_paths_.resize(columns_.size());
+    auto& flat = flat_paths_[column];
+    const auto& path = columns_[column].path;
+    if (flat == nullptr) {
+      flat =
+          path->layers().empty() ? path : format::LeafPath::Flat(path->leaf_type(), path->kind());
+    }
+    return flat;
+  }
+
+  // The path of a list's column in files of format 2.0, which holds no values.
+  static const std::shared_ptr<const format::LeafPath>& ListPath() {
+    static const auto path = format::LeafPath::Flat(arrow::null());
+    return path;
+  }
+
+  // Find a column that was opened, with as many rows as it must have.
+  arrow::Result<std::shared_ptr<const CachedColumn>> FindColumn(size_t column, CachedFile* file,
+                                                                int32_t column_index,
+                                                                const format::LeafPath& path,
+                                                                int64_t num_rows) const {
+    auto cached = file->Find(column_index, path);
+    if (cached == nullptr) {
+      return AtColumn(
+          columns_[column],
+          AtFile(*file->object(),
+                 arrow::Status::SerializationError(
+                     "column ", column_index, " of the file belongs to two columns of the table")));
+    }
+    if (cached->num_rows() != num_rows) {
+      return AtColumn(columns_[column],
+                      AtFile(*file->object(), arrow::Status::SerializationError(
+                                                  "column ", column_index, " has ",
+                                                  cached->num_rows(), " rows, not ", num_rows)));
+    }
+    return cached;
+  }
+
+  // Cuts ascending rows at the pages of a column.
+  class PageCutter {
+   public:
+    PageCutter(PageRows rows, std::deque<PageRows>* pages)
+        : rows_(std::move(rows)), pages_(pages) {}
+
+    void Add(int64_t row, uint32_t slot, int64_t count) {
+      while (count > 0) {
+        if (page_end_ == 0 || row >= page_end_) {
+          rows_.page_index = rows_.cached_column->PageOf(row);
+          pages_->push_back(rows_);
+          const auto& metadata = rows_.page().metadata();
+          page_begin_ = metadata.first_row;
+          page_end_ = page_begin_ + metadata.num_rows;
+        }
+        const auto part = static_cast<uint32_t>(std::min<int64_t>(count, page_end_ - row));
+        pages_->back().runs.push_back({static_cast<uint32_t>(row - page_begin_), slot, part});
+        row += part;
+        slot += part;
+        count -= part;
+      }
+    }
+
+   private:
+    PageRows rows_;
+    std::deque<PageRows>* const pages_;
+    int64_t page_begin_ = 0;
+    int64_t page_end_ = 0;
+  };
+
   // Cut the rows of a fragment at the pages of one column.
   arrow::Status AssignPages(const FragmentRows& fragment, size_t column) {
     const auto& location = fragment.locations[column];
     if (location.file == nullptr) return arrow::Status::OK();
     const auto& file = open_files_.at(location.file->file_number);
-    const auto cached = file->Find(location.column_index, *columns_[column].path);
-    if (cached == nullptr) {
-      return AtColumn(
-          columns_[column],
-          AtFile(*file->object(), arrow::Status::SerializationError(
-                                      "column ", location.column_index,
-                                      " of the file belongs to two columns of the table")));
+    const bool has_own_path = !file->footer().is_v2_0();
+    const auto& path = has_own_path ? columns_[column].path : FlatPath(column);
+    if (!has_own_path && IsBelowLists(*file, location, *path)) {
+      return AddListLeaf(fragment, column, file);
     }
-    const int64_t scale = columns_[column].path->page_rows_per_row();
-    if (cached->num_rows() != fragment.num_physical_rows * scale) {
-      return AtColumn(
-          columns_[column],
-          AtFile(*file->object(), arrow::Status::SerializationError(
-                                      "the column has ", cached->num_rows(), " rows, its fragment ",
-                                      fragment.num_physical_rows * scale)));
+    const int64_t scale = path->page_rows_per_row();
+    ARROW_ASSIGN_OR_RAISE(const auto cached, FindColumn(column, file.get(), location.column_index,
+                                                        *path, fragment.num_physical_rows * scale));
+    PageCutter cutter({column, cached, file, 0, {}, nullptr}, &page_rows_);
+    for (const RowRun& run : fragment.runs) {
+      cutter.Add(run.row * scale, static_cast<uint32_t>(run.slot * scale), run.count * scale);
     }
-    PageRows* rows = nullptr;
-    int64_t page_begin = 0;
-    int64_t page_end = 0;
-    for (const RowRun& table_run : fragment.runs) {
-      int64_t row = table_run.row * scale;
-      auto slot = static_cast<uint32_t>(table_run.slot * scale);
-      int64_t left = table_run.count * scale;
-      while (left > 0) {
-        if (rows == nullptr || row >= page_end) {
-          const size_t page_index = cached->PageOf(row);
-          rows = &page_rows_.emplace_back(PageRows{column, cached, file, page_index, {}});
-          page_begin = cached->page(page_index).metadata().first_row;
-          page_end = page_begin + cached->page(page_index).metadata().num_rows;
+    return arrow::Status::OK();
+  }
+
+  // Strings by the first writers of format 2.0 are lists of bytes: a column of offsets, and the
+  // next one.
+  static bool IsTextOfBytes(CachedFile& file, int32_t column_index, const format::LeafPath& path) {
+    const auto cached = file.Find(column_index, path);
+    if (cached == nullptr || cached->num_pages() == 0) return false;
+    const auto* layout = cached->page(0).metadata().layout.As<format::ArrayLayout>();
+    if (layout == nullptr || layout->encoding->As<format::ListArray>() == nullptr) return false;
+    const auto shape = format::LeafShape::Of(*path.leaf_type());
+    return shape.ok() && shape->kind == format::LeafShape::Kind::kVariable;
+  }
+
+  static bool IsBelowLists(CachedFile& file, const ColumnLocation& location,
+                           const format::LeafPath& path) {
+    return !location.list_columns.empty() || IsTextOfBytes(file, location.column_index, path);
+  }
+
+  arrow::Status AddListLeaf(const FragmentRows& fragment, size_t column,
+                            const std::shared_ptr<CachedFile>& file) {
+    const auto& location = fragment.locations[column];
+    const auto& path = FlatPath(column);
+    const bool is_text = IsTextOfBytes(*file, location.column_index, *path);
+    std::vector<ListLeaf::Column> columns;
+    for (const int32_t list_column : location.list_columns) {
+      columns.push_back({list_column, ListPath()});
+    }
+    columns.push_back({location.column_index, path});
+    if (is_text) {
+      columns.push_back({location.column_index + 1, format::LeafPath::Flat(arrow::uint8())});
+      ARROW_RETURN_NOT_OK(OpenColumns(
+          {{column, file, location.file->file_number, columns.back().index, columns.back().path}}));
+    }
+    list_leaves_.push_back({column, file, std::move(columns),
+                            format::ListRows(columns_[column].path, fragment.runs, is_text, pool_),
+                            fragment.num_physical_rows});
+    return arrow::Status::OK();
+  }
+
+  // Go from the lists that are wanted to their items, one depth after the other for all leaves
+  // together, and cut the items at the pages of their own columns.
+  arrow::Status FindListItems() {
+    size_t max_depth = 0;
+    for (const ListLeaf& leaf : list_leaves_) max_depth = std::max(max_depth, leaf.columns.size());
+    for (size_t depth = 0; depth < max_depth; ++depth) {
+      std::deque<PageRows> lists;
+      for (ListLeaf& leaf : list_leaves_) {
+        if (depth >= leaf.columns.size()) continue;
+        const auto& [index, path] = leaf.columns[depth];
+        const bool is_list = depth + 1 < leaf.columns.size();
+        ARROW_ASSIGN_OR_RAISE(const auto cached, FindColumn(leaf.column, leaf.file.get(), index,
+                                                            *path, leaf.num_rows));
+        PageCutter cutter({leaf.column, cached, leaf.file, 0, {}, &leaf},
+                          is_list ? &lists : &page_rows_);
+        for (const auto& run : leaf.rows.rows()) cutter.Add(run.row, run.slot, run.count);
+        leaf.num_rows = cached->num_items();
+      }
+      ARROW_RETURN_NOT_OK(OpenPages(lists));
+      for (const PageRows& rows : lists) {
+        const auto* page = rows.page().page()->AsLists();
+        if (page == nullptr) {
+          return AtPage(rows, arrow::Status::SerializationError("the page holds no lists"));
         }
-        const auto count = static_cast<uint32_t>(std::min<int64_t>(left, page_end - row));
-        rows->runs.push_back({static_cast<uint32_t>(row - page_begin), slot, count});
-        row += count;
-        slot += count;
-        left -= count;
+        for (const RowRun& run : rows.runs) {
+          const auto status = rows.list_leaf->rows.AddLists(
+              *page, rows.page().metadata().first_item, run.row, run.count);
+          if (!status.ok()) return AtPage(rows, status);
+        }
+      }
+      for (ListLeaf& leaf : list_leaves_) {
+        if (depth + 1 < leaf.columns.size()) ARROW_RETURN_NOT_OK(leaf.rows.Descend());
       }
     }
     return arrow::Status::OK();
   }
 
+  // The file says how many items there are: they must not take more memory than it explains, which
+  // those that it does not store would.
+  arrow::Status MakeAssembler(ListLeaf* leaf) {
+    constexpr int64_t kMaxImpliedBits = int64_t{8} << 29;
+    constexpr int64_t kMaxRatio = 64;  // of values of 64 bits that are stored in one
+    const auto& path = leaf->columns.back().path;
+    const int64_t num_slots = leaf->rows.num_slots();
+    const auto shape = format::LeafShape::Of(*path->leaf_type());
+    if (shape.ok() && shape->kind == format::LeafShape::Kind::kFixed) {
+      const int64_t max_bits =
+          std::min(leaf->file->object()->size_bytes(), INT64_MAX / 16 / kMaxRatio) * 8 * kMaxRatio +
+          kMaxImpliedBits;
+      if (num_slots > max_bits / shape->row_bits()) {
+        return AtColumn(columns_[leaf->column],
+                        AtFile(*leaf->file->object(),
+                               arrow::Status::CapacityError("the lists of a batch have ", num_slots,
+                                                            " items: read fewer rows at a time")));
+      }
+    }
+    auto assembler = format::ColumnAssembler::Make(path, num_slots, pool_);
+    if (!assembler.ok()) return AtColumn(columns_[leaf->column], assembler.status());
+    leaf->assembler = *std::move(assembler);
+    return arrow::Status::OK();
+  }
+
+  // Hand the values of leaves below lists on to the assemblers of their columns.
+  arrow::Status FinishListLeaves() {
+    for (ListLeaf& leaf : list_leaves_) {
+      auto values = leaf.assembler->Finish();
+      if (!values.ok()) return AtColumn(columns_[leaf.column], values.status());
+      auto rows = leaf.rows.Finish(*std::move(values));
+      if (!rows.ok()) return AtColumn(columns_[leaf.column], rows.status());
+      const auto status = assemblers_[leaf.column]->Append(*rows, leaf.rows.runs());
+      if (!status.ok()) return AtColumn(columns_[leaf.column], status);
+    }
+    return arrow::Status::OK();
+  }
+
+  // The assembler that the rows of a page go to.
+  format::ColumnAssembler& AssemblerOf(const PageRows& rows) {
+    if (rows.list_leaf != nullptr) return *rows.list_leaf->assembler;
+    auto& assembler = *assemblers_[rows.column];
+    // In files of format 2.0 structs are no part of the pages below them, and are never null.
+    return rows.file->footer().is_v2_0() ? *assembler.leaf() : assembler;
+  }
+
   // Wave 3: the headers of pages that are not open yet.
-  arrow::Status OpenPages() {
+  arrow::Status OpenPages(const std::deque<PageRows>& page_rows) {
     struct Opening {
       const PageRows* rows;
       std::vector<size_t> fetched;
     };
     std::vector<Opening> openings;
     storage::RangeFetch fetch;
-    for (const auto& rows : page_rows_) {
+    for (const auto& rows : page_rows) {
       if (rows.page().page() != nullptr) continue;
       Opening opening{&rows, {}};
       for (const ByteRange range : format::Page::HeaderRanges(rows.page().metadata())) {
@@ -371,12 +583,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       }
       CachedPage& cached = opening.rows->page();
       auto page =
-          format::Page::Open(cached.metadata(), columns_[opening.rows->column].path, headers);
+          format::Page::Open(cached.metadata(), opening.rows->cached_column->path(), headers);
       if (!page.ok()) return AtPage(*opening.rows, page.status());
-      if ((*page)->AsLists() != nullptr) {
-        return AtPage(*opening.rows,
-                      arrow::Status::NotImplemented("cannot read lists of format 2.0 yet"));
-      }
       cached.SetPage(*std::move(page), decoded_cache_);
     }
     return arrow::Status::OK();
@@ -397,6 +605,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         PlanChunks(*chunks, &rows);
       } else if (const auto* records = page.AsRecords()) {
         PlanRecords(*records, rows);
+      } else if (page.AsLists() != nullptr) {
+        return AtPage(rows, arrow::Status::SerializationError("the page holds lists, not values"));
       }
     }
     return arrow::Status::OK();
@@ -483,7 +693,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       const RowRun& run = rows.runs[i];
       const ByteRange range = page.RecordRange(run.row, int64_t{run.row} + run.count);
       if (plain_bytes > 0) {
-        uint8_t* values = assemblers_[rows.column]->FillInPlace(run.slot, run.count);
+        uint8_t* values = AssemblerOf(rows).FillInPlace(run.slot, run.count);
         data_.AddInPlace(rows.file->object(), range.offset_bytes,
                          {values, static_cast<size_t>(range.size_bytes)});
       } else {
@@ -501,7 +711,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     for (const auto& record_rows : record_rows_) {
       const PageRows& rows = *record_rows.page_rows;
       const auto* page = rows.page().page()->AsRecords();
-      auto& assembler = *assemblers_[rows.column];
+      auto& assembler = AssemblerOf(rows);
       assembler.Keep(data_.owner(record_rows.fetched));
       const auto status =
           page->Decode(rows.runs[record_rows.run].row, data_.bytes(record_rows.fetched),
@@ -511,7 +721,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     for (const auto& rows : page_rows_) {
       const auto* page = rows.page().page()->AsConstant();
       if (page == nullptr) continue;
-      const auto status = page->Decode(rows.runs, assemblers_[rows.column].get());
+      const auto status = page->Decode(rows.runs, &AssemblerOf(rows));
       if (!status.ok()) return AtPage(rows, status);
     }
     return arrow::Status::OK();
@@ -530,7 +740,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       }
       chunk_rows->decoded = std::move(decoded);
     }
-    return assemblers_[rows.column]->Append(
+    return AssemblerOf(rows).Append(
         chunk_rows->decoded,
         std::span(rows.runs).subspan(chunk_rows->first_run, chunk_rows->num_runs));
   }
@@ -550,6 +760,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   std::vector<std::unique_ptr<format::ColumnAssembler>> assemblers_;
   FileByNumber open_files_;
   std::map<size_t, Tail> tails_;  // of files that this call opened
+  std::vector<std::shared_ptr<const format::LeafPath>> flat_paths_;  // of each leaf, once needed
+  std::deque<ListLeaf> list_leaves_;
   std::deque<PageRows> page_rows_;
   std::vector<ChunkRows> chunk_rows_;
   std::vector<RecordRows> record_rows_;

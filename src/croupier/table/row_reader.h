@@ -34,6 +34,9 @@ struct ColumnLocation {
   /// another such leaf itself. Without one every row is null.
   std::optional<size_t> layers_of;
   size_t num_layers = 0;
+  /// Of a leaf below lists, whose columns these are in a file of format 2.0: outermost first. Files
+  /// of later formats have no such columns.
+  std::vector<int32_t> list_columns;
 };
 
 /// Rows of one fragment and the slots of the result that they go to.

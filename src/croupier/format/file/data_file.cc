@@ -16,6 +16,8 @@ namespace {
 constexpr std::string_view kPageLayoutType = "lance.encodings21.PageLayout";
 constexpr std::string_view kArrayEncodingType = "lance.encodings.ArrayEncoding";  // format 2.0
 
+constexpr int64_t kMaxItems = int64_t{1} << 60;
+
 // The value of Encoding{direct{Any{type_url, value}}}; SerializationError if any part is absent.
 arrow::Result<std::span<const uint8_t>> UnwrapEncoding(std::span<const uint8_t> encoding,
                                                        std::string_view wanted_type) {
@@ -159,6 +161,15 @@ arrow::Result<std::shared_ptr<const ColumnMetadata>> ColumnMetadata::Parse(
     if (page.num_rows == 0) continue;
     page.first_row = num_rows;
     num_rows += page.num_rows;  // below 2^32 times the number of pages: cannot overflow
+    const auto* array = page.layout.As<ArrayLayout>();
+    if (const auto* list = array != nullptr ? array->encoding->As<ListArray>() : nullptr) {
+      page.first_item = column->num_items;
+      if (list->num_items > static_cast<uint64_t>(kMaxItems - column->num_items)) {
+        return arrow::Status::SerializationError(
+            "a list column has too many items: ", list->num_items, " in one page");
+      }
+      column->num_items += static_cast<int64_t>(list->num_items);
+    }
     column->pages.push_back(std::move(page));
   }
   return column;

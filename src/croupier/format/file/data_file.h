@@ -21,11 +21,13 @@ struct PageMetadata {
   int64_t num_rows = 0;            ///< > 0
   std::vector<ByteRange> buffers;  ///< absolute, each inside the file
   PageLayout layout;
+  int64_t first_item = 0;  ///< of a page of lists of format 2.0: the row of its first item
 };
 
 /// The pages of one column of a data file.
 struct ColumnMetadata {
   std::vector<PageMetadata> pages;  ///< in row order, without empty ones
+  int64_t num_items = 0;  ///< of the lists of a list column of format 2.0, null ones included
 
   /// Parse one ColumnMetadata message.
   ///

@@ -101,8 +101,9 @@ TEST(GoldenDataFileTest, AllColumnsOfAFileHaveTheSameRows) {
     ASSERT_TRUE(opened.ok()) << opened.status();
     ExpectSound(opened, std::ssize(bytes));
     for (const auto& column : opened->columns) {
-      // Pages below a fixed-size list of structs count its items.
+      // Pages below lists (in format 2.0), or below a fixed-size list of structs, count items.
       if (path.find("nested") != std::string::npos) continue;
+      if (path.find("mixed") != std::string::npos) continue;
       EXPECT_EQ(column->num_rows(), opened->columns[0]->num_rows());
     }
   }
