@@ -206,7 +206,7 @@ TEST(GoldenManifestTest, ADeletionFileMayBeABitmap) {
   ASSERT_TRUE(file.has_value());
   EXPECT_EQ(file->type, DeletionFile::Type::kBitmap);
   EXPECT_EQ(file->num_deleted_rows, 33099u);
-  EXPECT_EQ(file->Path(0), "_deletions/0-1-1230966753603876418.bin");
+  EXPECT_EQ(file->Name(0), "0-1-1230966753603876418.bin");
 }
 
 TEST(GoldenManifestTest, EvolvedTablesHaveSeveralFilesPerFragment) {
