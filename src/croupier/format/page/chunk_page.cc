@@ -313,7 +313,7 @@ class MiniBlockPage : public ChunkPage {
     return levels_.Nest(std::move(nesting), std::move(leaf));
   }
 
-  arrow::Result<Nesting> DecodeLevels(ChunkBytes chunk, int64_t num_items,
+  arrow::Result<Nesting> DecodeLevels(const ChunkBytes& chunk, int64_t num_items,
                                       arrow::MemoryPool* pool) const {
     Levels levels;
     std::shared_ptr<arrow::Buffer> rep;

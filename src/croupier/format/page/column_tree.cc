@@ -37,11 +37,11 @@ PathLayer LayerOf(const Field& field) {
 }
 
 // The kind of a leaf; NotImplemented for one that cannot be read.
-arrow::Result<LeafKind> KindOf(const Field& leaf) {
+arrow::Result<LeafKind> KindOf(const Field& leaf, const std::string& name) {
   const auto& type = *leaf.arrow_field->type();
   const auto cannot = [&](const char* what) {
-    return arrow::Status::NotImplemented("it is ", what, " (", leaf.logical_type, ", ",
-                                         type.ToString(), "), which cannot be read yet");
+    return arrow::Status::NotImplemented("cannot read column '", name, "' yet: it is ", what, " (",
+                                         leaf.logical_type, ", ", type.ToString(), ")");
   };
   if (leaf.is_unknown) return cannot("of a type that this library does not know");
   if (leaf.is_blob()) return cannot("a blob column");
@@ -49,8 +49,9 @@ arrow::Result<LeafKind> KindOf(const Field& leaf) {
   if (leaf.logical_type == "json") return cannot("JSON");
   if (type.id() == arrow::Type::DICTIONARY) return cannot("dictionary-encoded");
   if (type.id() == arrow::Type::STRUCT) return LeafKind::kEmptyStruct;
-  ARROW_RETURN_NOT_OK(LeafShape::Of(type).status());
-  return LeafKind::kValues;
+  const auto shape = LeafShape::Of(type);
+  if (shape.ok()) return LeafKind::kValues;
+  return shape.status().WithMessage("column '", name, "': ", shape.status().message());
 }
 
 std::string NameBelow(const std::string& parent, const Field& field) {
@@ -128,13 +129,11 @@ void ColumnTree::Way::Enter(const Field& field) {
 
 arrow::Result<LeafColumn> ColumnTree::MakeLeaf(const Field& field, const Way& above) {
   auto name = NameBelow(above.name, field);
-  const auto at_field = [&](const arrow::Status& status) {
-    return status.WithMessage("column '", name, "': ", status.message());
-  };
-  const auto kind = KindOf(field);
-  if (!kind.ok()) return at_field(kind.status());
-  auto path = LeafPath::Make(above.layers, field.arrow_field->type(), *kind);
-  if (!path.ok()) return at_field(path.status());
+  ARROW_ASSIGN_OR_RAISE(const LeafKind kind, KindOf(field, name));
+  auto path = LeafPath::Make(above.layers, field.arrow_field->type(), kind);
+  if (!path.ok()) {
+    return path.status().WithMessage("column '", name, "': ", path.status().message());
+  }
   return LeafColumn{std::move(name), field.id, above.parents, *std::move(path)};
 }
 
