@@ -396,6 +396,113 @@ def nested_2_2_table():
     return columns
 
 
+def dictionary(rng, rows, values, index_type, nulls):
+    """An array of Arrow's dictionary type."""
+    indices = pa.array(rng.integers(0, len(values), rows).astype(index_type.to_pandas_dtype()))
+    return pa.DictionaryArray.from_arrays(with_nulls(indices, rng, nulls), values)
+
+
+def dictionaries_table():
+    """Columns of Arrow's dictionary type: every type of indices and of items."""
+    rng = np.random.default_rng(17)
+    rows = 90
+    words = pa.array(["a", "bb", "", "dddd", "e"])
+    columns = []
+
+    def add(name, values, index_type):
+        for nulls in ("none", "some", "all"):
+            array = dictionary(rng, rows, values, index_type, nulls)
+            columns.append((pa.field(f"{name}_{nulls}", array.type), array))
+
+    for bits in (8, 16, 32, 64):
+        add(f"int{bits}", words, getattr(pa, f"int{bits}")())
+        add(f"uint{bits}", words, getattr(pa, f"uint{bits}")())
+    for name, values in {
+        "large_string": words.cast(pa.large_string()),
+        "binary": words.cast(pa.binary()),
+        "bool": pa.array([True, False]),
+        "numbers": pa.array([7, -(2**60), 0]),
+        "bytes": pa.array([3, 4, 250], pa.uint8()),
+        "float16": pa.array(np.array([1.5, -2], np.float16)),
+        "float32": pa.array([1.5, -2], pa.float32()),
+    }.items():
+        add(f"of_{name}", values, pa.int8())
+    return columns
+
+
+def dictionary_pages_table():
+    """Columns of Arrow's dictionary type whose pages have different dictionaries, or none."""
+    rng = np.random.default_rng(18)
+    parts = []
+    for part in range(4):
+        # 80 items a page, of which 20 are those of the page before.
+        words = pa.array([f"word {60 * part + i}" for i in range(80)])
+        numbers = pa.array(np.arange(60 * part, 60 * part + 80))
+        nulls = "all" if part == 2 else "some"
+        parts.append(
+            {
+                "words": dictionary(rng, 60, words, pa.int16(), nulls),
+                "numbers": dictionary(rng, 60, numbers, pa.uint32(), "none"),
+                "few": dictionary(rng, 60, words[:30], pa.int8(), nulls),
+            }
+        )
+    return [
+        (pa.field(n, parts[0][n].type), pa.chunked_array([p[n] for p in parts])) for n in parts[0]
+    ]
+
+
+def packed(name, members, rng, nulls):
+    """A packed struct with its field; members themselves cannot be null."""
+    rows = len(next(iter(members.values())))
+    mask = rng.random(rows) < {"none": 0, "some": 0.3, "all": 1}[nulls]
+    array = pa.StructArray.from_arrays(
+        list(members.values()), list(members), mask=None if nulls == "none" else pa.array(mask)
+    )
+    return field(f"{name}_{nulls}", array, packed="true"), array
+
+
+def packed_table():
+    """Packed structs of fixed-width members."""
+    rng = np.random.default_rng(19)
+    rows = 300
+    values = scalars(rng, rows)
+    small = {name: values[name] for name in ("int32", "int64", "uint8")}
+    others = ("decimal128", "fixed_size_binary", "timestamp", "float16", "time32", "decimal256")
+    return [
+        packed(name, members, rng, nulls)
+        for nulls in ("none", "some", "all")
+        for name, members in {
+            "small": small,
+            "one": {"int16": values["int16"]},
+            "others": {name: values[name] for name in others},
+        }.items()
+    ]
+
+
+def packed_variable_table():
+    """Packed structs with strings and vectors, which are records (2.2)."""
+    rng = np.random.default_rng(22)
+    rows = 40
+    values = scalars(rng, rows) | vectors(rng, rows)
+    long_text = pa.array([f"line {i} of text\n" * 100 for i in range(rows)])
+    bits = pa.array(rng.integers(0, 2, rows * 8).astype(bool))
+    return [
+        packed(name, members, rng, nulls)
+        for nulls in ("none", "some")
+        for name, members in {
+            "strings": {name: values[name] for name in ("int32", "string", "large_string")},
+            "binary": {name: values[name] for name in ("binary", "decimal128", "large_binary")},
+            "vectors": {
+                "holes": values["vector_holes"],
+                "nested": values["vector_nested_holes"],
+                "floats": values["vector_float32"],
+                "bits": pa.FixedSizeListArray.from_arrays(bits, 8),
+            },
+            "fsst": {"id": values["uint16"], "text": long_text},
+        }.items()
+    ]
+
+
 def write(folder, name, columns, versions=("2.1", "2.2"), **options):
     fields, arrays = zip(*columns, strict=True)
     schema = pa.schema(fields)
@@ -405,7 +512,10 @@ def write(folder, name, columns, versions=("2.1", "2.2"), **options):
         with LanceFileWriter(str(path), schema, version=version, **options) as writer:
             for batch in table.to_batches():
                 writer.write_batch(batch)
-    plain = pa.table(list(arrays), names=schema.names)
+    # Whether a struct is packed is no matter of its values, but of how its columns are found.
+    flags = [field.metadata if "packed" in str(field.metadata) else None for field in fields]
+    marked = [f.with_metadata(flag) for f, flag in zip(fields, flags, strict=True)]
+    plain = pa.table(list(arrays), schema=pa.schema(marked)).unify_dictionaries()
     ipc = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.ipc.new_file(folder / f"{name}.arrow", plain.schema, options=ipc) as writer:
         writer.write_table(plain.combine_chunks())
@@ -425,6 +535,10 @@ def main():
     write(folder, "nested", nested_table())
     write(folder, "nested_many_pages", nested_pages_table(), data_cache_bytes=1)
     write(folder, "nested_2_2", nested_2_2_table(), versions=("2.2",))
+    write(folder, "dictionaries", dictionaries_table())
+    write(folder, "dictionary_pages", dictionary_pages_table(), data_cache_bytes=1)
+    write(folder, "packed", packed_table())
+    write(folder, "packed_variable", packed_variable_table(), versions=("2.2",))
 
 
 if __name__ == "__main__":

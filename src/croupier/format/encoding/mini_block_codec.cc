@@ -12,6 +12,7 @@
 #include "croupier/format/encoding/byte_stream_split.h"
 #include "croupier/format/encoding/fsst.h"
 #include "croupier/format/encoding/general_compression.h"
+#include "croupier/format/encoding/packed_struct.h"
 #include "croupier/format/encoding/rle.h"
 #include "croupier/format/encoding/variable.h"
 
@@ -277,6 +278,19 @@ arrow::Result<CodecPtr> MakeFixedSizeList(const FixedSizeListEncoding& outermost
                                               all_items_null);
 }
 
+// Rows of packed structs, member by member.
+class PackedStructCodec : public MiniBlockCodec {
+ public:
+  explicit PackedStructCodec(const LeafShape& shape) : shape_(shape) {}
+  arrow::Result<ValueBlock> Decode(std::span<const Bytes> buffers, int64_t num_values,
+                                   arrow::MemoryPool* pool) const override {
+    return UnpackStruct(shape_, buffers[0], num_values, pool);
+  }
+
+ private:
+  const LeafShape shape_;
+};
+
 // Makes the codec of each kind of encoding: the table of the mini-block codecs.
 struct Maker {
   const CompressiveEncoding& encoding;
@@ -343,6 +357,13 @@ struct Maker {
   arrow::Result<CodecPtr> operator()(const FixedSizeListEncoding& list) const {
     if (shape.kind != LeafShape::Kind::kFixed || shape.dimensions.empty()) return WrongKind();
     return MakeFixedSizeList(list, shape);
+  }
+  arrow::Result<CodecPtr> operator()(const PackedStructEncoding& packed) const {
+    if (shape.kind != LeafShape::Kind::kPacked) return WrongKind();
+    ARROW_ASSIGN_OR_RAISE(const int64_t row_bytes, CheckPackedStruct(packed, shape));
+    ARROW_ASSIGN_OR_RAISE(const int64_t bits, FlatBits(packed.values));
+    if (bits != row_bytes * 8) return WrongWidth("packed struct", bits, row_bytes * 8);
+    return std::make_unique<PackedStructCodec>(shape);
   }
   template <typename Other>
   arrow::Result<CodecPtr> operator()(const Other&) const {

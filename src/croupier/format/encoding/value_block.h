@@ -22,6 +22,8 @@ struct ValueBlock {
   /// Fixed-size lists: a bitmap of the items of each dimension, outermost first; null where all are
   /// valid.
   std::vector<std::shared_ptr<arrow::Buffer>> item_validity;
+  /// Packed structs: the values of each member; nothing else is set.
+  std::vector<ValueBlock> members = {};
 };
 
 /// What kind of values an encoding is to give.

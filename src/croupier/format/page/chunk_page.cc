@@ -124,11 +124,17 @@ class MiniBlockPage : public ChunkPage {
  private:
   arrow::Status OpenValues(const MiniBlockLayout& layout,
                            const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
+    const bool is_dictionary_type = shape_.kind == LeafShape::Kind::kDictionary;
     if (layout.dictionary == nullptr) {
+      if (is_dictionary_type) {
+        return arrow::Status::NotImplemented(
+            "cannot read a page of a dictionary column without a dictionary");
+      }
       ARROW_ASSIGN_OR_RAISE(codec_, MiniBlockCodec::Make(*layout.value_compression, shape_));
       return arrow::Status::OK();
     }
-    if (shape_.kind == LeafShape::Kind::kNull || !shape_.dimensions.empty()) {
+    const LeafShape& item_shape = is_dictionary_type ? shape_.members[0] : shape_;
+    if (!item_shape.is_plain()) {
       return arrow::Status::SerializationError("a dictionary for values of the type ",
                                                type()->ToString());
     }
@@ -136,12 +142,10 @@ class MiniBlockPage : public ChunkPage {
       return arrow::Status::SerializationError("a dictionary of ", layout.num_dictionary_items,
                                                " items");
     }
-    // Made by the writer, indices have 32 bits; other widths are legal.
-    LeafShape index_shape;
-    index_shape.kind = LeafShape::Kind::kFixed;
+    // Made by the writer, indices have 32 bits; those of dictionary columns are as wide as its type
+    // says.
     for (const int64_t bits : {32, 8, 16, 64}) {
-      index_shape.item_bits = bits;
-      auto codec = MiniBlockCodec::Make(*layout.value_compression, index_shape);
+      auto codec = MiniBlockCodec::Make(*layout.value_compression, LeafShape::Fixed(bits));
       if (codec.ok()) {
         codec_ = *std::move(codec);
         index_bits_ = bits;
@@ -154,15 +158,18 @@ class MiniBlockPage : public ChunkPage {
                                                " cannot give dictionary indices");
     }
     const auto& items = *headers[1];
-    const bool is_variable = shape_.kind == LeafShape::Kind::kVariable;
-    ARROW_ASSIGN_OR_RAISE(
-        auto block, DecodeBlock(*layout.dictionary,
-                                {is_variable, is_variable ? shape_.offset_bits : shape_.item_bits},
-                                {items.data(), static_cast<size_t>(items.size())},
-                                static_cast<int64_t>(layout.num_dictionary_items),
-                                arrow::default_memory_pool()));
+    const bool is_variable = item_shape.kind == LeafShape::Kind::kVariable;
+    ARROW_ASSIGN_OR_RAISE(auto block, DecodeBlock(*layout.dictionary,
+                                                  {is_variable, is_variable ? item_shape.offset_bits
+                                                                            : item_shape.item_bits},
+                                                  {items.data(), static_cast<size_t>(items.size())},
+                                                  static_cast<int64_t>(layout.num_dictionary_items),
+                                                  arrow::default_memory_pool()));
     dictionary_bytes_ = block.data->size() + (is_variable ? block.offsets->size() : 0);
-    ARROW_ASSIGN_OR_RAISE(dictionary_, MakeLeafArray(type(), shape_, std::move(block), {}));
+    item_type_ = is_dictionary_type
+                     ? static_cast<const arrow::DictionaryType&>(*type()).value_type()
+                     : type();
+    ARROW_ASSIGN_OR_RAISE(dictionary_, MakeLeafArray(item_type_, item_shape, std::move(block), {}));
     return arrow::Status::OK();
   }
 
@@ -381,9 +388,9 @@ class MiniBlockPage : public ChunkPage {
         break;
       }
     }
-    auto array = arrow::ArrayData::Make(arrow::dictionary(arrow::int32(), type()), block.num_values,
-                                        {std::move(validity.bitmap), std::move(indices)},
-                                        validity.null_count);
+    auto array = arrow::ArrayData::Make(
+        arrow::dictionary(arrow::int32(), item_type_), block.num_values,
+        {std::move(validity.bitmap), std::move(indices)}, validity.null_count);
     array->dictionary = dictionary_;
     return array;
   }
@@ -394,6 +401,7 @@ class MiniBlockPage : public ChunkPage {
   EncodingPtr def_compression_;  // null: no definition levels
   bool large_chunks_ = false;
   std::unique_ptr<MiniBlockCodec> codec_;
+  std::shared_ptr<arrow::DataType> item_type_;    // of the dictionary
   std::shared_ptr<arrow::ArrayData> dictionary_;  // null: the codec gives the values themselves
   int64_t dictionary_bytes_ = 0;
   int64_t index_bits_ = 0;

@@ -8,12 +8,13 @@
 #include <arrow/status.h>
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
-#include <arrow/util/bitmap_ops.h>
 
-#include "croupier/format/page/lazy_bitmap.h"
+#include "croupier/format/page/dictionary_assembler.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
 #include "croupier/format/page/nested_assembler.h"
+#include "croupier/format/page/packed_assembler.h"
+#include "croupier/format/page/slot_bitmap.h"
 #include "croupier/format/page/variable_assembler.h"
 
 namespace croupier::format {
@@ -71,20 +72,6 @@ void CopyRows(const uint8_t* source, std::span<const RowRun> runs, size_t width,
   }
 }
 
-// Copy `bits_per_row` bits of each row.
-void CopyBits(const uint8_t* source, int64_t source_offset, std::span<const RowRun> runs,
-              int64_t bits_per_row, uint8_t* destination) {
-  for (const RowRun& run : runs) {
-    if (run.count == 1 && bits_per_row == 1) {
-      arrow::bit_util::SetBitTo(destination, run.slot,
-                                arrow::bit_util::GetBit(source, source_offset + run.row));
-    } else {
-      arrow::internal::CopyBitmap(source, source_offset + run.row * bits_per_row,
-                                  run.count * bits_per_row, destination, run.slot * bits_per_row);
-    }
-  }
-}
-
 /// Assembles fixed-width values and fixed-size lists of them.
 class FixedAssembler : public ColumnAssembler {
  public:
@@ -116,17 +103,15 @@ class FixedAssembler : public ColumnAssembler {
     const arrow::ArrayData* level = rows.array.get();
     int64_t items_per_row = 1;
     for (size_t depth = 0;; ++depth) {
-      if (level->buffers[0] != nullptr) {
-        ARROW_ASSIGN_OR_RAISE(uint8_t* bits, validity_[depth].Bits());
-        CopyBits(level->buffers[0]->data(), level->offset, runs, items_per_row, bits);
-      }
+      ARROW_RETURN_NOT_OK(
+          validity_[depth].Copy(level->buffers[0].get(), level->offset, runs, items_per_row));
       if (depth == shape_.dimensions.size()) break;
       items_per_row *= shape_.dimensions[depth];
       level = level->child_data[0].get();
     }
     if (shape_.item_bits == 1) {
-      CopyBits(level->buffers[1]->data(), level->offset, runs, items_per_row,
-               values_->mutable_data());
+      CopyRowBits(level->buffers[1]->data(), level->offset, runs, items_per_row,
+                  values_->mutable_data());
     } else {
       CopyRows(level->buffers[1]->data() + level->offset * (shape_.item_bits / 8), runs,
                static_cast<size_t>(row_bytes()), values_->mutable_data());
@@ -135,13 +120,11 @@ class FixedAssembler : public ColumnAssembler {
   }
 
   arrow::Status AppendNulls(std::span<const RowRun> runs) override {
-    ARROW_ASSIGN_OR_RAISE(uint8_t* bits, validity_[0].Bits());
+    ARROW_RETURN_NOT_OK(validity_[0].Clear(runs));
+    if (shape_.item_bits == 1) return arrow::Status::OK();
     for (const RowRun& run : runs) {
-      arrow::bit_util::SetBitsTo(bits, run.slot, run.count, false);
-      if (shape_.item_bits != 1) {
-        std::memset(values_->mutable_data() + run.slot * row_bytes(), 0,
-                    static_cast<size_t>(run.count * row_bytes()));
-      }
+      std::memset(values_->mutable_data() + run.slot * row_bytes(), 0,
+                  static_cast<size_t>(run.count * row_bytes()));
     }
     return arrow::Status::OK();
   }
@@ -169,12 +152,8 @@ class FixedAssembler : public ColumnAssembler {
 
   arrow::Status AppendDictionary(const arrow::ArrayData& rows, std::span<const RowRun> runs) {
     const int32_t* indices = rows.GetValues<int32_t>(1);
-    const uint8_t* validity = rows.buffers[0] != nullptr ? rows.buffers[0]->data() : nullptr;
     const uint8_t* items = rows.dictionary->buffers[1]->data();
-    if (validity != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(uint8_t* bits, validity_[0].Bits());
-      CopyBits(validity, rows.offset, runs, 1, bits);
-    }
+    ARROW_RETURN_NOT_OK(validity_[0].Copy(rows.buffers[0].get(), rows.offset, runs));
     for (const RowRun& run : runs) {
       for (uint32_t i = 0; i < run.count; ++i) {
         const int64_t index = indices[run.row + i];
@@ -195,7 +174,7 @@ class FixedAssembler : public ColumnAssembler {
   const LeafShape shape_;
   const int64_t num_slots_;
   std::shared_ptr<arrow::Buffer> values_;
-  std::vector<LazyBitmap> validity_;  // of the rows, then of the items of each dimension
+  std::vector<SlotBitmap> validity_;  // of the rows, then of the items of each dimension
 };
 
 /// Assembles structs without members.
@@ -208,13 +187,7 @@ class EmptyStructAssembler : public ColumnAssembler {
   arrow::Status Append(const DecodedRows&, std::span<const RowRun>) override {
     return arrow::Status::OK();
   }
-  arrow::Status AppendNulls(std::span<const RowRun> runs) override {
-    ARROW_ASSIGN_OR_RAISE(uint8_t* bits, validity_.Bits());
-    for (const RowRun& run : runs) {
-      arrow::bit_util::SetBitsTo(bits, run.slot, run.count, false);
-    }
-    return arrow::Status::OK();
-  }
+  arrow::Status AppendNulls(std::span<const RowRun> runs) override { return validity_.Clear(runs); }
   uint8_t* FillInPlace(uint32_t, uint32_t) override { return nullptr; }
   void Keep(std::shared_ptr<const void>) override {}
   arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
@@ -224,7 +197,7 @@ class EmptyStructAssembler : public ColumnAssembler {
  private:
   const std::shared_ptr<arrow::DataType> type_;
   const int64_t num_slots_;
-  LazyBitmap validity_;
+  SlotBitmap validity_;
 };
 
 }  // namespace
@@ -255,7 +228,14 @@ arrow::Result<std::unique_ptr<ColumnAssembler>> ColumnAssembler::Make(
     case LeafShape::Kind::kNull:
       return std::make_unique<NullAssembler>(num_slots);
     case LeafShape::Kind::kVariable:
+      if (path->kind() == LeafKind::kJson) {
+        return std::make_unique<JsonAssembler>(type, std::move(shape), num_slots, pool);
+      }
       return std::make_unique<VariableAssembler>(type, std::move(shape), num_slots, pool);
+    case LeafShape::Kind::kDictionary:
+      return std::make_unique<DictionaryAssembler>(type, shape, num_slots, pool);
+    case LeafShape::Kind::kPacked:
+      return PackedAssembler::Make(type, num_slots, pool);
     case LeafShape::Kind::kFixed:
       break;
   }

@@ -44,11 +44,8 @@ arrow::Result<LeafKind> KindOf(const Field& leaf, const std::string& name) {
                                          leaf.logical_type, ", ", type.ToString(), ")");
   };
   if (leaf.is_unknown) return cannot("of a type that this library does not know");
-  if (leaf.is_blob()) return cannot("a blob column");
-  if (leaf.is_packed_struct()) return cannot("a packed struct");
-  if (leaf.logical_type == "json") return cannot("JSON");
-  if (type.id() == arrow::Type::DICTIONARY) return cannot("dictionary-encoded");
-  if (type.id() == arrow::Type::STRUCT) return LeafKind::kEmptyStruct;
+  if (leaf.logical_type == "json") return LeafKind::kJson;
+  if (type.id() == arrow::Type::STRUCT && type.num_fields() == 0) return LeafKind::kEmptyStruct;
   const auto shape = LeafShape::Of(type);
   if (shape.ok()) return LeafKind::kValues;
   return shape.status().WithMessage("column '", name, "': ", shape.status().message());
@@ -130,7 +127,9 @@ void ColumnTree::Way::Enter(const Field& field) {
 arrow::Result<LeafColumn> ColumnTree::MakeLeaf(const Field& field, const Way& above) {
   auto name = NameBelow(above.name, field);
   ARROW_ASSIGN_OR_RAISE(const LeafKind kind, KindOf(field, name));
-  auto path = LeafPath::Make(above.layers, field.arrow_field->type(), kind);
+  auto path = LeafPath::Make(
+      above.layers, kind == LeafKind::kJson ? arrow::large_binary() : field.arrow_field->type(),
+      kind);
   if (!path.ok()) {
     return path.status().WithMessage("column '", name, "': ", path.status().message());
   }

@@ -218,7 +218,10 @@ std::vector<HostileFile> HostileFiles() {
     files.push_back({"many_pages", version, 17});
     files.push_back({"nested", version, 19});
     files.push_back({"nested_many_pages", version, 31});
+    files.push_back({"dictionaries", version, 7});
+    files.push_back({"packed", version, 23});
   }
+  files.push_back({"packed_variable", "_v2_2", 17});
   files.push_back({"nested_2_2", "_v2_2", 11});
   files.push_back({"types", "_v2_0", 3});
   files.push_back({"strings", "_v2_0", 3});

@@ -7,6 +7,7 @@
 #include <arrow/array/util.h>
 #include <arrow/buffer.h>
 #include <arrow/type.h>
+#include <arrow/util/bit_util.h>
 
 namespace croupier::format {
 
@@ -29,11 +30,33 @@ arrow::Status CheckAllowed(const std::shared_ptr<arrow::ArrayData>& array) {
   return arrow::Status::SerializationError("a value is none of its type: ", status.message());
 }
 
+// The members of null rows of a packed struct hold anything; members have no nulls of their own.
+void ClearNullRows(const LeafShape& member, const Validity& validity, ValueBlock* block) {
+  if (validity.bitmap == nullptr || member.kind != LeafShape::Kind::kFixed) return;
+  const int64_t row_bits = member.row_bits();
+  for (int64_t row = 0; row < block->num_values; ++row) {
+    if (arrow::bit_util::GetBit(validity.bitmap->data(), row)) continue;
+    arrow::bit_util::SetBitsTo(block->data->mutable_data(), row * row_bits, row_bits, false);
+  }
+}
+
 }  // namespace
 
 arrow::Result<std::shared_ptr<arrow::ArrayData>> MakeLeafArray(
     const std::shared_ptr<arrow::DataType>& type, const LeafShape& shape, ValueBlock block,
     Validity validity) {
+  if (shape.kind == LeafShape::Kind::kPacked) {
+    auto array =
+        arrow::ArrayData::Make(type, block.num_values, {validity.bitmap}, validity.null_count);
+    for (size_t i = 0; i < shape.members.size(); ++i) {
+      ClearNullRows(shape.members[i], validity, &block.members[i]);
+      ARROW_ASSIGN_OR_RAISE(
+          auto member, MakeLeafArray(type->field(static_cast<int>(i))->type(), shape.members[i],
+                                     std::move(block.members[i]), {}));
+      array->child_data.push_back(std::move(member));
+    }
+    return array;
+  }
   if (shape.kind == LeafShape::Kind::kVariable) {
     if (shape.is_utf8) ARROW_RETURN_NOT_OK(CheckStrings(shape, block, validity));
     return arrow::ArrayData::Make(

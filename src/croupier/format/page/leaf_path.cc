@@ -30,6 +30,12 @@ std::shared_ptr<arrow::DataType> WrapInLayer(const PathLayer& layer,
   return arrow::struct_({std::move(member)});
 }
 
+// The type of a leaf's values in columns.
+std::shared_ptr<arrow::DataType> ColumnType(const std::shared_ptr<arrow::DataType>& leaf_type,
+                                            LeafKind kind) {
+  return kind == LeafKind::kJson ? arrow::utf8() : leaf_type;
+}
+
 }  // namespace
 
 std::shared_ptr<arrow::DataType> WrapInLayers(const std::vector<PathLayer>& layers,
@@ -54,7 +60,7 @@ arrow::Result<std::shared_ptr<const LeafPath>> LeafPath::Make(
     }
     path->page_rows_per_row_ *= layer.dimension;
   }
-  path->type_ = WrapInLayers(layers, leaf_type, /*as_in_pages=*/false);
+  path->type_ = WrapInLayers(layers, ColumnType(leaf_type, kind), /*as_in_pages=*/false);
   if (path->page_rows_per_row_ > 1 && path->num_lists_ > 0) {
     return arrow::Status::NotImplemented(
         "cannot read lists above or below fixed-size lists of structs: ", path->type_->ToString());
@@ -68,7 +74,7 @@ arrow::Result<std::shared_ptr<const LeafPath>> LeafPath::Make(
 std::shared_ptr<const LeafPath> LeafPath::Flat(std::shared_ptr<arrow::DataType> leaf_type,
                                                LeafKind kind) {
   std::shared_ptr<LeafPath> path(new LeafPath);
-  path->type_ = leaf_type;
+  path->type_ = ColumnType(leaf_type, kind);
   path->leaf_type_ = std::move(leaf_type);
   path->kind_ = kind;
   return path;

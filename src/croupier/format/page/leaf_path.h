@@ -28,6 +28,7 @@ struct PathLayer {
 /// What a leaf holds. Not a matter of its Arrow type: a struct may be a leaf.
 enum class LeafKind : uint8_t {
   kValues,       ///< values of leaf_type(), by LeafShape
+  kJson,         ///< JSONB in pages, of the leaf_type() large_binary; JSON text (utf8) in columns
   kEmptyStruct,  ///< a struct without members; its pages hold nothing, not even the layers above
 };
 
@@ -55,7 +56,7 @@ class LeafPath {
   /// Rows that pages count for a row of the table: the product of the fixed-size lists' dimensions.
   int64_t page_rows_per_row() const { return page_rows_per_row_; }
 
-  /// The leaf's type in its layers, each with this one member.
+  /// The type of the leaf's values in a column, in its layers, each with this one member.
   const std::shared_ptr<arrow::DataType>& type() const { return type_; }
 
   /// Whether pages opened by one path may be read by the other.

@@ -1,5 +1,7 @@
 #include "croupier/format/page/leaf_shape.h"
 
+#include <utility>
+
 #include <arrow/status.h>
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
@@ -8,6 +10,9 @@
 namespace croupier::format {
 
 namespace {
+
+// Members of a packed struct are told apart by one loop a row, so there are not many.
+constexpr int kMaxMembers = 1 << 12;
 
 // Rows of one value above this many bytes are no vectors any more; keeps products from overflowing.
 constexpr int64_t kMaxRowBits = int64_t{1} << 36;
@@ -76,6 +81,31 @@ arrow::Result<LeafShape> LeafShape::Of(const arrow::DataType& type) {
           return arrow::Status::NotImplemented("cannot read values of the type ", type.ToString());
         }
         shape.items_per_row *= dimension;
+      }
+      return shape;
+    }
+    case arrow::Type::DICTIONARY: {
+      if (!shape.dimensions.empty()) break;
+      const auto& dictionary = static_cast<const arrow::DictionaryType&>(*item);
+      ARROW_ASSIGN_OR_RAISE(auto items, Of(*dictionary.value_type()));
+      if (!items.is_plain()) break;
+      shape.kind = Kind::kDictionary;
+      shape.members.push_back(std::move(items));
+      return shape;
+    }
+    case arrow::Type::STRUCT: {
+      if (!shape.dimensions.empty() || item->num_fields() == 0 ||
+          item->num_fields() > kMaxMembers) {
+        break;
+      }
+      shape.kind = Kind::kPacked;
+      for (const auto& field : item->fields()) {
+        ARROW_ASSIGN_OR_RAISE(auto member, Of(*field->type()));
+        if (member.kind != Kind::kFixed && member.kind != Kind::kVariable) {
+          return arrow::Status::NotImplemented(
+              "cannot read packed structs with a member of the type ", field->type()->ToString());
+        }
+        shape.members.push_back(std::move(member));
       }
       return shape;
     }

@@ -11,7 +11,8 @@ namespace croupier::format {
 
 /// What the values of a leaf column look like in memory and in pages.
 struct LeafShape {
-  enum class Kind : uint8_t { kNull, kFixed, kVariable };
+  /// kDictionary: Arrow's dictionary type. kPacked: a struct whose members share the column.
+  enum class Kind : uint8_t { kNull, kFixed, kVariable, kDictionary, kPacked };
 
   Kind kind = Kind::kNull;
   /// kFixed: bits of one item; 1 for booleans, else whole bytes. The item is the value itself, or
@@ -28,11 +29,25 @@ struct LeafShape {
   /// kFixed: whether Arrow forbids some bit patterns, as of decimals beyond their precision and
   /// times beyond a day.
   bool has_forbidden_values = false;
+  /// kDictionary: the shape of the items, alone. kPacked: the shapes of the members.
+  std::vector<LeafShape> members;
 
   int64_t row_bits() const { return item_bits * items_per_row; }
+  /// Whether a value is one fixed-width or variable-width item.
+  bool is_plain() const {
+    return (kind == Kind::kFixed && dimensions.empty()) || kind == Kind::kVariable;
+  }
 
-  /// Find the shape of a type; NotImplemented, naming it, for a type that is no leaf or cannot be
-  /// read.
+  /// Make the shape of plain fixed-width values.
+  static LeafShape Fixed(int64_t bits) {
+    LeafShape shape;
+    shape.kind = Kind::kFixed;
+    shape.item_bits = bits;
+    return shape;
+  }
+
+  /// Find the shape of a type; a struct is a packed one. NotImplemented, naming it, for a type that
+  /// is no leaf or cannot be read.
   static arrow::Result<LeafShape> Of(const arrow::DataType& type);
 };
 

@@ -10,6 +10,7 @@
 #include <arrow/type.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/format/encoding/record_codec.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
 #include "croupier/format/page/record_values.h"
@@ -41,13 +42,17 @@ class ListRecordPage : public RecordPage {
       return arrow::Status::SerializationError("lists without repetition levels");
     }
     if (layout.bits_per_value.has_value()) {
-      ARROW_ASSIGN_OR_RAISE(fixed_, FixedRecordValues::Make(*layout.value_compression, shape_));
-      if (*layout.bits_per_value != static_cast<uint64_t>(fixed_->value_bytes()) * 8) {
+      ARROW_ASSIGN_OR_RAISE(codec_, RecordCodec::MakeFixed(*layout.value_compression, shape_));
+      if (*layout.bits_per_value != static_cast<uint64_t>(codec_->value_bytes()) * 8) {
         return arrow::Status::SerializationError("records of ", *layout.bits_per_value,
                                                  " bits, the encoding gives ",
-                                                 fixed_->value_bytes() * 8);
+                                                 codec_->value_bytes() * 8);
       }
+    } else if (shape_.kind == LeafShape::Kind::kPacked) {
+      ARROW_ASSIGN_OR_RAISE(codec_, RecordCodec::MakeVariable(*layout.value_compression, shape_));
+      ARROW_ASSIGN_OR_RAISE(length_bytes_, LengthBytes(*layout.bits_per_offset));
     } else {
+      length_bytes_ = *layout.bits_per_offset / 8;
       ARROW_ASSIGN_OR_RAISE(variable_, VariableRecordValues::Make(*layout.value_compression, shape_,
                                                                   *layout.bits_per_offset));
     }
@@ -95,8 +100,8 @@ class ListRecordPage : public RecordPage {
     auto* pool = arrow::default_memory_pool();
     const Levels levels{records.rep.data(), records.def.data(), std::ssize(records.rep)};
     ARROW_ASSIGN_OR_RAISE(auto nesting, levels_.Unravel(levels, std::ssize(records.values), pool));
-    ARROW_ASSIGN_OR_RAISE(auto leaf, fixed_.has_value() ? GatherFixed(records, nesting, pool)
-                                                        : GatherVariable(records, pool));
+    ARROW_ASSIGN_OR_RAISE(auto leaf, codec_ != nullptr ? GatherByCodec(records, nesting, pool)
+                                                       : GatherVariable(records, pool));
     return levels_.Nest(std::move(nesting), std::move(leaf));
   }
 
@@ -112,9 +117,9 @@ class ListRecordPage : public RecordPage {
       const uint16_t def = records->def.back();
       if (def > levels_.max_visible_def()) continue;
       uint64_t length = 0;
-      if (fixed_.has_value()) {
-        length = static_cast<uint64_t>(fixed_->value_bytes());
-      } else if (def == 0 && variable_->length_bytes() == 4) {
+      if (length_bytes_ == 0) {
+        length = static_cast<uint64_t>(codec_->value_bytes());
+      } else if (def == 0 && length_bytes_ == 4) {
         ARROW_ASSIGN_OR_RAISE(length, reader.Read<uint32_t>());
       } else if (def == 0) {
         ARROW_ASSIGN_OR_RAISE(length, reader.Read<uint64_t>());
@@ -131,13 +136,17 @@ class ListRecordPage : public RecordPage {
     return arrow::Status::SerializationError("a row without records");
   }
 
-  arrow::Result<std::shared_ptr<arrow::ArrayData>> GatherFixed(const Records& records,
-                                                               const Nesting& nesting,
-                                                               arrow::MemoryPool* pool) const {
-    std::vector<const uint8_t*> values;
-    values.reserve(records.values.size());
-    for (const Bytes value : records.values) values.push_back(value.data());
-    ARROW_ASSIGN_OR_RAISE(auto block, fixed_->Gather(values, pool));
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> GatherByCodec(const Records& records,
+                                                                 const Nesting& nesting,
+                                                                 arrow::MemoryPool* pool) const {
+    std::vector<Bytes> values = records.values;
+    size_t item = 0;
+    for (const uint16_t def : records.def) {
+      if (def > levels_.max_visible_def()) continue;
+      if (def > 0) values[item] = {};
+      ++item;
+    }
+    ARROW_ASSIGN_OR_RAISE(auto block, codec_->Decode(values, pool));
     return MakeLeafArray(type(), shape_, std::move(block), nesting.leaf);
   }
 
@@ -158,8 +167,9 @@ class ListRecordPage : public RecordPage {
   LeafShape shape_;
   ControlWords words_;
   PageLevels levels_;
-  std::optional<FixedRecordValues> fixed_;  // exactly one of the two is set
+  std::unique_ptr<RecordCodec> codec_;  // exactly one of the two is set
   std::optional<VariableRecordValues> variable_;
+  int64_t length_bytes_ = 0;  // in front of a value; 0: of a fixed width
   RecordIndex index_;
   int64_t offset_bytes_ = 0;
 };

@@ -194,7 +194,7 @@ arrow::Result<std::vector<ListPathAssembler::Range>> ListPathAssembler::TopRange
 
 arrow::Status ListPathAssembler::AddValidity(const std::vector<Range>& ranges,
                                              arrow::ArrayData* layer) const {
-  LazyBitmap validity(layer->length, pool_);
+  SlotBitmap validity(layer->length, pool_);
   int64_t slot = 0;
   for (const Range& range : ranges) {
     const int64_t skipped = range.count - range.num_new();

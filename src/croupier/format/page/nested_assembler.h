@@ -10,8 +10,8 @@
 #include <arrow/type_fwd.h>
 
 #include "croupier/format/page/column_assembler.h"
-#include "croupier/format/page/lazy_bitmap.h"
 #include "croupier/format/page/leaf_path.h"
+#include "croupier/format/page/slot_bitmap.h"
 
 namespace croupier::format {
 
@@ -42,7 +42,7 @@ class StructPathAssembler : public ColumnAssembler {
   arrow::MemoryPool* const pool_;
   std::vector<int64_t>
       slots_per_value_;               // of each layer: 1 without fixed-size lists in or below it
-  std::vector<LazyBitmap> validity_;  // of each layer, by slot
+  std::vector<SlotBitmap> validity_;  // of each layer, by slot
 };
 
 /// Assembles a leaf below lists: notes which rows go where, and puts them together, layer by layer,

@@ -7,6 +7,7 @@
 #include <arrow/type.h>
 
 #include "croupier/format/page/array_page.h"
+#include "croupier/format/page/blob_page.h"
 #include "croupier/format/page/chunk_page.h"
 #include "croupier/format/page/constant_page.h"
 #include "croupier/format/page/record_page.h"
@@ -42,15 +43,13 @@ arrow::Result<std::shared_ptr<const Page>> OpenByLayout(
   if (metadata.layout.As<ArrayLayout>() != nullptr) {
     return OpenArrayPage(metadata, std::move(path), headers);
   }
-  return arrow::Status::NotImplemented("cannot read a page of the layout ",
-                                       Describe(metadata.layout), " yet");
+  return OpenBlobPage(metadata, std::move(path), headers);
 }
 
-}  // namespace
-
-std::vector<ByteRange> Page::HeaderRanges(const PageMetadata& metadata) {
-  const auto& buffers = metadata.buffers;
-  if (const auto* mini_block = metadata.layout.As<MiniBlockLayout>()) {
+// Ranges of the small buffers of a page with these buffers.
+std::vector<ByteRange> HeaderRangesOf(const PageLayout& layout,
+                                      const std::vector<ByteRange>& buffers) {
+  if (const auto* mini_block = layout.As<MiniBlockLayout>()) {
     // All but the chunks: dictionary and repetition index follow them, if there are any.
     std::vector<ByteRange> headers;
     const size_t end =
@@ -60,12 +59,19 @@ std::vector<ByteRange> Page::HeaderRanges(const PageMetadata& metadata) {
     }
     return headers;
   }
-  if (metadata.layout.As<FullZipLayout>() != nullptr) {
+  if (layout.As<FullZipLayout>() != nullptr) {
     return buffers.size() < 2 ? std::vector<ByteRange>{} : std::vector<ByteRange>{buffers[1]};
   }
-  if (metadata.layout.As<ConstantLayout>() != nullptr) return buffers;
-  if (metadata.layout.As<ArrayLayout>() != nullptr) return ArrayHeaderRanges(metadata);
+  if (layout.As<ConstantLayout>() != nullptr) return buffers;
   return {};
+}
+
+}  // namespace
+
+std::vector<ByteRange> Page::HeaderRanges(const PageMetadata& metadata) {
+  if (metadata.layout.As<ArrayLayout>() != nullptr) return ArrayHeaderRanges(metadata);
+  const auto* blob = metadata.layout.As<BlobLayout>();
+  return HeaderRangesOf(blob != nullptr ? *blob->inner : metadata.layout, metadata.buffers);
 }
 
 arrow::Result<std::shared_ptr<const Page>> Page::Open(

@@ -5,6 +5,9 @@
 #include <vector>
 
 #include <arrow/array/array_base.h>
+#include <arrow/array/array_nested.h>
+#include <arrow/array/util.h>
+#include <arrow/buffer_builder.h>
 #include <arrow/builder.h>
 #include <arrow/type.h>
 #include <gtest/gtest.h>
@@ -405,19 +408,132 @@ TEST(ConstantPageTest, APageWithoutAValueIsNullForEveryType) {
   }
 }
 
-TEST(PageTest, WhatCannotBeReadYetIsNamed) {
-  const auto expect_names = [](PageLayout layout, const std::string& name) {
-    const HandMadePage page(4, std::move(layout), {{0x30, 0x00}, kInt32Chunk21});
-    const auto status = page.Read(arrow::int32()).status();
-    EXPECT_TRUE(status.IsNotImplemented()) << status;
-    EXPECT_NE(status.message().find(name), std::string::npos) << status;
-  };
-  expect_names({MiniBlock(Encoding({PackedStructEncoding{{16, 16}, Flat(32)}}), 4, false)},
-               "packed_struct");
+// Packed structs of two numbers, as uint16, by 32 bits each.
+std::shared_ptr<arrow::Array> Pairs(const std::vector<std::optional<uint16_t>>& first,
+                                    const std::vector<std::optional<uint16_t>>& second,
+                                    const std::vector<bool>& is_valid) {
+  auto members = arrow::StructArray::Make({MakeArray<arrow::UInt16Builder>(first),
+                                           MakeArray<arrow::UInt16Builder>(second)},
+                                          std::vector<std::string>{"first", "second"})
+                     .ValueOrDie()
+                     ->data()
+                     ->Copy();
+  arrow::TypedBufferBuilder<bool> bitmap;
+  for (const bool valid : is_valid) EXPECT_TRUE(bitmap.Append(valid).ok());
+  members->buffers[0] = bitmap.Finish().ValueOrDie();
+  members->null_count = arrow::kUnknownNullCount;
+  return arrow::MakeArray(members);
+}
+
+EncodingPtr PackedPair() { return Encoding({PackedStructEncoding{{16, 16}, Flat(32)}}); }
+
+TEST(PackedStructTest, RowsOfAChunkAreCutIntoMembers) {
+  auto layout = MiniBlock(PackedPair(), 4, false);
+  layout.def_compression = Flat(16);
+  layout.layers = kNullable;
+  ExpectPage({4, {layout}, {{0x30, 0x00}, kInt32Chunk21}},
+             Pairs({1, 2, 0, 4}, {0, 0, 0, 0}, {true, true, false, true}));
+}
+
+TEST(PackedStructTest, RecordsAreCutIntoMembers) {
+  auto layout = FullZip(PackedPair(), 3, 1);
+  layout.bits_per_value = 32;
+  ExpectPage({3, {layout}, {{0, 1, 0, 2, 0, 1, 9, 9, 9, 9, 0, 3, 1, 4, 0}}},
+             Pairs({1, 0, 259}, {2, 0, 4}, {true, false, true}));
+}
+
+TEST(PackedStructTest, MembersThatAreNotThoseOfTheTypeAreAnError) {
+  const auto type = Pairs({}, {}, {})->type();
+  for (const auto& bits :
+       std::vector<std::vector<uint64_t>>{{}, {32}, {16, 16, 0}, {8, 24}, {UINT64_MAX, 33}}) {
+    const auto encoding = Encoding({PackedStructEncoding{bits, Flat(32)}});
+    const HandMadePage page(4, {MiniBlock(encoding, 4, false)}, {{0x30, 0x00}, kInt32Chunk21});
+    EXPECT_TRUE(page.Read(type).status().IsSerializationError());
+  }
+  const HandMadePage wider(
+      4, {MiniBlock(Encoding({PackedStructEncoding{{16, 16}, Flat(64)}}), 4, false)},
+      {{0x30, 0x00}, kInt32Chunk21});
+  EXPECT_TRUE(wider.Read(type).status().IsSerializationError());
+}
+
+// Records of {uint16, string}: the length of a record, then of the string, have `length_bits`.
+HandMadePage VariablePairs(uint32_t length_bits, const ByteVector& data, const ByteVector& index) {
+  VariablePackedStructEncoding packed;
+  packed.fields.push_back({Flat(16), 16, std::nullopt});
+  packed.fields.push_back({Variable(32), std::nullopt, length_bits});
+  auto layout = FullZip(Encoding({packed}), static_cast<uint32_t>(index.size()) - 1, 1);
+  layout.bits_per_offset = length_bits;
+  return {std::ssize(index) - 1, {layout}, {data, index}};
+}
+
+std::shared_ptr<arrow::DataType> NumberAndText() {
+  return arrow::struct_({arrow::field("n", arrow::uint16()), arrow::field("s", arrow::utf8())});
+}
+
+// The number and the text of a row of such pairs.
+std::string RowOf(const arrow::Array& array, int64_t row) {
+  return array.GetScalar(row).ValueOrDie()->ToString();
+}
+
+TEST(VariablePackedStructTest, LengthsMayHave32Or64Bits) {
+  const auto by_32 = VariablePairs(32, {0, 8, 0, 0, 0, 7, 0, 2, 0, 0, 0, 'a', 'b',  //
+                                        1,                                          //
+                                        0, 6, 0, 0, 0, 8, 0, 0, 0, 0, 0},
+                                   {0, 13, 14, 25})
+                         .Read(NumberAndText());
+  ASSERT_TRUE(by_32.ok()) << by_32.status();
+  const auto by_64 =
+      VariablePairs(64, {0, 12, 0, 0, 0, 0, 0, 0, 0, 7, 0, 2, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 1},
+                    {0, 21, 22})
+          .Read(NumberAndText());
+  ASSERT_TRUE(by_64.ok()) << by_64.status();
+  for (const auto& array : {*by_32, *by_64}) {
+    EXPECT_EQ(RowOf(*array, 0), "{n:uint16 = 7, s:string = ab}");
+    EXPECT_TRUE(array->IsNull(1));
+  }
+  EXPECT_EQ(RowOf(**by_32, 2), "{n:uint16 = 8, s:string = }");
+}
+
+TEST(VariablePackedStructTest, MembersThatDoNotFillTheirRecordAreAnError) {
+  const ByteVector good = {0, 8, 0, 0, 0, 7, 0, 2, 0, 0, 0, 'a', 'b'};
+  for (const auto& [at, value] : std::vector<std::pair<size_t, uint8_t>>{
+           {1, 9}, {1, 7}, {7, 1}, {7, 3}, {10, 0xff}, {0, 2}, {11, 0xff}}) {
+    auto bad = good;
+    bad[at] = value;
+    const auto status = VariablePairs(32, bad, {0, 13}).Read(NumberAndText()).status();
+    EXPECT_TRUE(status.IsSerializationError()) << at << status;
+  }
+}
+
+TEST(BlobPageTest, APositionWithoutASizeIsANull) {
   BlobLayout blob;
-  blob.inner = std::make_shared<const PageLayout>(PageLayout{MiniBlock(Flat(32), 4, false)});
-  blob.layers = kAllValid;
-  expect_names({blob}, "blob");
+  blob.inner = std::make_shared<const PageLayout>(
+      PageLayout{MiniBlock(Encoding({PackedStructEncoding{{64, 64}, Flat(128)}}), 3, false)});
+  blob.layers = kNullable;
+  ByteVector values;
+  for (const uint64_t number : {64, 5, 0, 0, 1 << 16, 0}) {
+    for (int shift = 0; shift < 64; shift += 8) {
+      values.push_back(static_cast<uint8_t>(number >> shift));
+    }
+  }
+  const auto type = arrow::struct_(
+      {arrow::field("position", arrow::uint64()), arrow::field("size", arrow::uint64())});
+  const HandMadePage page(3, {blob}, {{0x60, 0x00}, PlainChunk(values)});
+  const auto array = page.Read(type);
+  ASSERT_TRUE(array.ok()) << array.status();
+  EXPECT_TRUE((*array)->IsValid(0));
+  EXPECT_TRUE((*array)->IsValid(1));
+  EXPECT_TRUE((*array)->IsNull(2));
+  const auto& members = static_cast<const arrow::StructArray&>(**array);
+  EXPECT_EQ(members.field(0)->GetScalar(0).ValueOrDie()->ToString(), "64");
+  EXPECT_EQ(members.field(1)->GetScalar(0).ValueOrDie()->ToString(), "5");
+  EXPECT_TRUE(page.Read(arrow::large_binary()).status().IsSerializationError());
+}
+
+TEST(DictionaryColumnTest, APageWithoutADictionaryIsRefused) {
+  const HandMadePage page(4, {MiniBlock(Flat(32), 4, false)}, {{0x30, 0x00}, kInt32Chunk21});
+  EXPECT_TRUE(
+      page.Read(arrow::dictionary(arrow::int32(), arrow::utf8())).status().IsNotImplemented());
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <arrow/buffer.h>
 #include <arrow/memory_pool.h>
 #include <arrow/type.h>
+#include <arrow/util/key_value_metadata.h>
 
 #include "croupier/format/page/column_tree.h"
 #include "croupier/format/page/page.h"
@@ -85,6 +86,11 @@ Field MakeField(const std::shared_ptr<arrow::Field>& field, int32_t* next_id) {
   made.id = (*next_id)++;
   made.nullable = field->nullable();
   made.arrow_field = field;
+  if (field->HasMetadata()) {
+    for (const auto& [key, value] : field->metadata()->sorted_pairs()) {
+      made.metadata.push_back({key, value});
+    }
+  }
   const auto& type = *field->type();
   const bool is_vector = type.id() == arrow::Type::FIXED_SIZE_LIST &&
                          type.field(0)->type()->id() != arrow::Type::STRUCT;

@@ -1,7 +1,10 @@
 #include "croupier/format/page/record_page.h"
 
 #include <cstring>
+#include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include <arrow/array/data.h>
 #include <arrow/buffer.h>
@@ -10,6 +13,7 @@
 #include <arrow/util/bit_util.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/format/encoding/record_codec.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
 #include "croupier/format/page/list_record_page.h"
@@ -76,13 +80,13 @@ class FixedRecordPage : public RecordPage {
   arrow::Status Open(const PageMetadata& metadata, const FullZipLayout& layout) {
     ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type()));
     ARROW_RETURN_NOT_OK(levels_.Open(*this, layout));
-    ARROW_ASSIGN_OR_RAISE(values_, FixedRecordValues::Make(*layout.value_compression, shape_));
-    if (*layout.bits_per_value != static_cast<uint64_t>(values_.value_bytes()) * 8) {
+    ARROW_ASSIGN_OR_RAISE(codec_, RecordCodec::MakeFixed(*layout.value_compression, shape_));
+    const int64_t value_bytes = codec_->value_bytes();
+    if (*layout.bits_per_value != static_cast<uint64_t>(value_bytes) * 8) {
       return arrow::Status::SerializationError("records of ", *layout.bits_per_value,
-                                               " bits, the encoding gives ",
-                                               values_.value_bytes() * 8);
+                                               " bits, the encoding gives ", value_bytes * 8);
     }
-    record_bytes_ = levels_.num_bytes() + values_.value_bytes();
+    record_bytes_ = levels_.num_bytes() + value_bytes;
     if (record_bytes_ == 0 || metadata.buffers[0].size_bytes / record_bytes_ != num_rows() ||
         metadata.buffers[0].size_bytes % record_bytes_ != 0) {
       return arrow::Status::SerializationError(num_rows(), " records of ", record_bytes_,
@@ -99,7 +103,7 @@ class FixedRecordPage : public RecordPage {
   }
 
   int64_t plain_record_bytes() const override {
-    return levels_.num_bytes() == 0 && values_.is_plain() ? record_bytes_ : 0;
+    return levels_.num_bytes() == 0 && codec_->is_plain() ? record_bytes_ : 0;
   }
 
   arrow::Status Decode(int64_t first_row, Bytes bytes, std::span<const RowRun> runs,
@@ -111,7 +115,7 @@ class FixedRecordPage : public RecordPage {
         return arrow::Status::SerializationError("records are cut off");
       }
       const Bytes records = bytes.subspan(begin, size);
-      ARROW_RETURN_NOT_OK(values_.is_plain() ? DecodePlain(records, run, assembler)
+      ARROW_RETURN_NOT_OK(codec_->is_plain() ? DecodePlain(records, run, assembler)
                                              : DecodeItems(records, run, assembler));
     }
     return arrow::Status::OK();
@@ -128,7 +132,7 @@ class FixedRecordPage : public RecordPage {
         ARROW_RETURN_NOT_OK(assembler->leaf()->AppendNulls({&null, 1}));
       } else {
         std::memcpy(assembler->FillInPlace(run.slot + i, 1), record + levels_.num_bytes(),
-                    static_cast<size_t>(values_.value_bytes()));
+                    static_cast<size_t>(codec_->value_bytes()));
       }
     }
     return arrow::Status::OK();
@@ -138,15 +142,17 @@ class FixedRecordPage : public RecordPage {
   arrow::Status DecodeItems(Bytes records, RowRun run, ColumnAssembler* assembler) const {
     auto* pool = arrow::default_memory_pool();
     ARROW_ASSIGN_OR_RAISE(auto validity, arrow::AllocateEmptyBitmap(run.count, pool));
-    std::vector<const uint8_t*> values;
-    values.reserve(run.count);
-    const uint8_t* record = records.data();
-    for (uint32_t i = 0; i < run.count; ++i, record += record_bytes_) {
-      ARROW_ASSIGN_OR_RAISE(const bool is_null, levels_.IsNull(record, run.slot + i, assembler));
-      arrow::bit_util::SetBitTo(validity->mutable_data(), i, !is_null);
-      values.push_back(record + levels_.num_bytes());
+    std::vector<Bytes> values(run.count);  // null rows keep no bytes
+    for (uint32_t i = 0; i < run.count; ++i) {
+      const auto record = records.subspan(static_cast<size_t>(i * record_bytes_),
+                                          static_cast<size_t>(record_bytes_));
+      ARROW_ASSIGN_OR_RAISE(const bool is_null,
+                            levels_.IsNull(record.data(), run.slot + i, assembler));
+      if (is_null) continue;
+      arrow::bit_util::SetBit(validity->mutable_data(), i);
+      values[i] = record.subspan(static_cast<size_t>(levels_.num_bytes()));
     }
-    ARROW_ASSIGN_OR_RAISE(auto block, values_.Gather(values, pool));
+    ARROW_ASSIGN_OR_RAISE(auto block, codec_->Decode(values, pool));
     ARROW_ASSIGN_OR_RAISE(auto array,
                           MakeLeafArray(type(), shape_, std::move(block),
                                         {std::move(validity), arrow::kUnknownNullCount}));
@@ -156,7 +162,7 @@ class FixedRecordPage : public RecordPage {
 
   LeafShape shape_;
   RecordLevels levels_;
-  FixedRecordValues values_;
+  std::unique_ptr<RecordCodec> codec_;
   int64_t record_bytes_ = 0;
   int64_t offset_bytes_ = 0;
 };
@@ -168,10 +174,15 @@ class VariableRecordPage : public RecordPage {
 
   arrow::Status Open(const PageMetadata& metadata, const FullZipLayout& layout,
                      std::shared_ptr<arrow::Buffer> index) {
-    ARROW_ASSIGN_OR_RAISE(const auto shape, LeafShape::Of(*type()));
+    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type()));
     ARROW_RETURN_NOT_OK(levels_.Open(*this, layout));
-    ARROW_ASSIGN_OR_RAISE(values_, VariableRecordValues::Make(*layout.value_compression, shape,
-                                                              *layout.bits_per_offset));
+    ARROW_ASSIGN_OR_RAISE(length_bytes_, LengthBytes(*layout.bits_per_offset));
+    if (shape_.kind == LeafShape::Kind::kPacked) {
+      ARROW_ASSIGN_OR_RAISE(packed_, RecordCodec::MakeVariable(*layout.value_compression, shape_));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(values_, VariableRecordValues::Make(*layout.value_compression, shape_,
+                                                                *layout.bits_per_offset));
+    }
     offset_bytes_ = metadata.buffers[0].offset_bytes;
     ARROW_ASSIGN_OR_RAISE(
         index_, RecordIndex::Make(std::move(index), num_rows(), metadata.buffers[0].size_bytes));
@@ -189,9 +200,21 @@ class VariableRecordPage : public RecordPage {
 
   arrow::Status Decode(int64_t first_row, Bytes bytes, std::span<const RowRun> runs,
                        ColumnAssembler* assembler) const override {
+    if (packed_ != nullptr) return DecodePacked(first_row, bytes, runs, assembler);
     // Assemblers of variable-width types are of one class.
     auto* values = static_cast<VariableAssembler*>(assembler->leaf());
     values->NoteUnchecked();
+    return ForEachRecord(first_row, bytes, runs, [&](Bytes record, uint32_t slot) -> arrow::Status {
+      ARROW_ASSIGN_OR_RAISE(const auto value, ValueOf(record, slot, assembler));
+      return value.has_value() ? values_.Note(*value, slot, values) : values->NoteNull(slot);
+    });
+  }
+
+ private:
+  // Call `handle(record, slot)` for the record of every row.
+  template <typename Handle>
+  arrow::Status ForEachRecord(int64_t first_row, Bytes bytes, std::span<const RowRun> runs,
+                              const Handle& handle) const {
     const int64_t base = index_.Start(first_row);
     for (const RowRun& run : runs) {
       int64_t begin = index_.Start(run.row) - base;
@@ -202,7 +225,7 @@ class VariableRecordPage : public RecordPage {
         }
         const auto record =
             bytes.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-        const auto status = NoteRecord(record, run.slot + i, values, assembler);
+        const auto status = handle(record, run.slot + i);
         if (!status.ok()) {
           return status.WithMessage("row ", int64_t{run.row} + i, ": ", status.message());
         }
@@ -212,26 +235,53 @@ class VariableRecordPage : public RecordPage {
     return arrow::Status::OK();
   }
 
- private:
-  arrow::Status NoteRecord(Bytes record, uint32_t slot, VariableAssembler* values,
-                           ColumnAssembler* assembler) const {
+  // The value of a record; null rows have none.
+  arrow::Result<std::optional<Bytes>> ValueOf(Bytes record, uint32_t slot,
+                                              ColumnAssembler* assembler) const {
     ByteReader reader(record);
     ARROW_ASSIGN_OR_RAISE(const auto control,
                           reader.ReadBytes(static_cast<uint64_t>(levels_.num_bytes())));
     ARROW_ASSIGN_OR_RAISE(const bool is_null, levels_.IsNull(control.data(), slot, assembler));
-    if (is_null) return values->NoteNull(slot);
+    if (is_null) return std::nullopt;
     uint64_t length = 0;
-    if (values_.length_bytes() == 4) {
+    if (length_bytes_ == 4) {
       ARROW_ASSIGN_OR_RAISE(length, reader.Read<uint32_t>());
     } else {
       ARROW_ASSIGN_OR_RAISE(length, reader.Read<uint64_t>());
     }
-    ARROW_ASSIGN_OR_RAISE(const auto value, reader.ReadBytes(length));
-    return values_.Note(value, slot, values);
+    return reader.ReadBytes(length);
   }
 
+  // Packed structs: by way of an array of each run's rows.
+  arrow::Status DecodePacked(int64_t first_row, Bytes bytes, std::span<const RowRun> runs,
+                             ColumnAssembler* assembler) const {
+    auto* pool = arrow::default_memory_pool();
+    for (const RowRun& run : runs) {
+      std::vector<Bytes> values(run.count);  // null rows keep no bytes
+      ARROW_ASSIGN_OR_RAISE(auto validity, arrow::AllocateEmptyBitmap(run.count, pool));
+      ARROW_RETURN_NOT_OK(ForEachRecord(
+          first_row, bytes, {&run, 1}, [&](Bytes record, uint32_t slot) -> arrow::Status {
+            ARROW_ASSIGN_OR_RAISE(const auto value, ValueOf(record, slot, assembler));
+            if (!value.has_value()) return arrow::Status::OK();
+            values[slot - run.slot] = *value;
+            arrow::bit_util::SetBit(validity->mutable_data(), slot - run.slot);
+            return arrow::Status::OK();
+          }));
+      ARROW_ASSIGN_OR_RAISE(auto block, packed_->Decode(values, pool));
+      ARROW_ASSIGN_OR_RAISE(auto array,
+                            MakeLeafArray(type(), shape_, std::move(block),
+                                          {std::move(validity), arrow::kUnknownNullCount}));
+      const RowRun rows{0, run.slot, run.count};
+      ARROW_RETURN_NOT_OK(assembler->leaf()->Append({std::move(array)}, {&rows, 1}));
+    }
+    return arrow::Status::OK();
+  }
+
+  LeafShape shape_;
   RecordLevels levels_;
-  VariableRecordValues values_;
+  VariableRecordValues values_;          // unless packed_ is set
+  std::unique_ptr<RecordCodec> packed_;  // null: values are strings or binary
+  int64_t length_bytes_ = 4;
   RecordIndex index_;
   int64_t offset_bytes_ = 0;
 };

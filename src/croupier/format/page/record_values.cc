@@ -1,10 +1,6 @@
 #include "croupier/format/page/record_values.h"
 
-#include <cstring>
 #include <utility>
-
-#include <arrow/util/bit_util.h>
-#include <arrow/util/bitmap_ops.h>
 
 #include "croupier/base/byte_reader.h"
 #include "croupier/format/encoding/mini_block_codec.h"
@@ -12,9 +8,6 @@
 namespace croupier::format {
 
 namespace {
-
-// Bits of values that records may have without bytes in the file.
-constexpr int64_t kMaxImpliedItemBits = int64_t{64} << 23;
 
 arrow::Status CannotRead(const CompressiveEncoding& encoding) {
   return arrow::Status::NotImplemented("cannot read the encoding ", Describe(encoding),
@@ -48,93 +41,9 @@ uint32_t ControlWords::Load(const uint8_t* record) const {
   }
 }
 
-arrow::Result<FixedRecordValues> FixedRecordValues::Make(const CompressiveEncoding& encoding,
-                                                         const LeafShape& shape) {
-  const auto wrong_encoding = [&] {
-    return arrow::Status::SerializationError("the encoding ", Describe(encoding),
-                                             " cannot give values of the column's type");
-  };
-  if (shape.kind != LeafShape::Kind::kFixed) return wrong_encoding();
-  FixedRecordValues values;
-  values.shape_ = shape;
-  // A boolean is a byte in a record.
-  const bool widened = shape.item_bits == 1 && shape.dimensions.empty();
-  values.is_plain_ = shape.item_bits != 1;
-  const CompressiveEncoding* items = &encoding;
-  int64_t items_per_row = 1;
-  for (const int64_t dimension : shape.dimensions) {
-    const auto* list = items->As<FixedSizeListEncoding>();
-    if (list == nullptr || list->items_per_value != static_cast<uint64_t>(dimension)) {
-      return wrong_encoding();
-    }
-    items_per_row *= dimension;
-    values.validity_bytes_.push_back(list->has_validity ? (items_per_row + 7) / 8 : 0);
-    values.value_bytes_ += values.validity_bytes_.back();
-    if (list->has_validity) values.is_plain_ = false;
-    items = list->values.get();
-  }
-  if (const auto* constant = items->As<ConstantEncoding>();
-      constant != nullptr && !constant->value.has_value() && !shape.dimensions.empty()) {
-    values.all_items_null_ = true;
-    values.is_plain_ = false;
-    return values;
-  }
-  const auto* flat = items->As<FlatEncoding>();
-  if (flat == nullptr) return CannotRead(encoding);
-  const int64_t stored_bits = widened ? 8 : shape.item_bits;
-  if (flat->bits_per_value != static_cast<uint64_t>(stored_bits)) {
-    return arrow::Status::SerializationError("the encoding ", Describe(encoding), " for items of ",
-                                             stored_bits, " bits");
-  }
-  if (stored_bits * items_per_row % 8 != 0) return CannotRead(encoding);
-  values.value_bytes_ += stored_bits * items_per_row / 8;
-  return values;
-}
-
-arrow::Result<ValueBlock> FixedRecordValues::Gather(std::span<const uint8_t* const> values,
-                                                    arrow::MemoryPool* pool) const {
-  const auto num_values = std::ssize(values);
-  // No bytes of the file vouch for the memory of null items.
-  if (all_items_null_ && num_values > kMaxImpliedItemBits / shape_.row_bits()) {
-    return arrow::Status::CapacityError("records of ", num_values * shape_.items_per_row,
-                                        " null items");
-  }
-  ValueBlock block;
-  block.num_values = num_values;
-  ARROW_ASSIGN_OR_RAISE(auto data,
-                        arrow::AllocateEmptyBitmap(num_values * shape_.row_bits(), pool));
-  std::vector<int64_t> items_per_row;
-  for (size_t depth = 0; depth < validity_bytes_.size(); ++depth) {
-    items_per_row.push_back((depth == 0 ? 1 : items_per_row.back()) * shape_.dimensions[depth]);
-    auto& validity = block.item_validity.emplace_back();
-    const bool is_innermost = depth + 1 == validity_bytes_.size();
-    if (validity_bytes_[depth] > 0 || (is_innermost && all_items_null_)) {
-      ARROW_ASSIGN_OR_RAISE(validity,
-                            arrow::AllocateEmptyBitmap(num_values * items_per_row[depth], pool));
-    }
-  }
-  for (int64_t i = 0; i < num_values; ++i) {
-    const uint8_t* value = values[static_cast<size_t>(i)];
-    for (size_t depth = 0; depth < validity_bytes_.size(); ++depth) {
-      if (validity_bytes_[depth] == 0) continue;
-      arrow::internal::CopyBitmap(value, 0, items_per_row[depth],
-                                  block.item_validity[depth]->mutable_data(),
-                                  i * items_per_row[depth]);
-      value += validity_bytes_[depth];
-    }
-    if (all_items_null_) continue;
-    if (shape_.item_bits != 1) {
-      const int64_t row_bytes = shape_.row_bits() / 8;
-      std::memcpy(data->mutable_data() + i * row_bytes, value, static_cast<size_t>(row_bytes));
-    } else if (shape_.dimensions.empty()) {
-      arrow::bit_util::SetBitTo(data->mutable_data(), i, *value != 0);
-    } else {
-      arrow::internal::CopyBitmap(value, 0, shape_.items_per_row, data->mutable_data(),
-                                  i * shape_.items_per_row);
-    }
-  }
-  block.data = std::move(data);
-  return block;
+arrow::Result<int64_t> LengthBytes(uint32_t length_bits) {
+  if (length_bits == 32 || length_bits == 64) return int64_t{length_bits / 8};
+  return arrow::Status::SerializationError("lengths of ", length_bits, " bits");
 }
 
 arrow::Result<VariableRecordValues> VariableRecordValues::Make(const CompressiveEncoding& encoding,

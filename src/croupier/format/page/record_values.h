@@ -39,32 +39,9 @@ class ControlWords {
   uint32_t bits_def_ = 0;
 };
 
-/// Fixed-width values as records hold them: a bitmap of the items of each fixed-size list that has
-/// nulls inside, then the items. A boolean is a byte.
-class FixedRecordValues {
- public:
-  /// \return NotImplemented, describing it, for an encoding that cannot be read in a record;
-  ///         SerializationError for one that cannot give values of the shape
-  static arrow::Result<FixedRecordValues> Make(const CompressiveEncoding& encoding,
-                                               const LeafShape& shape);
-
-  int64_t value_bytes() const { return value_bytes_; }
-  /// Whether a value is nothing but its bytes in memory.
-  bool is_plain() const { return is_plain_; }
-
-  /// Put values together.
-  ///
-  /// \param values where each begins; value_bytes() of each can be read
-  arrow::Result<ValueBlock> Gather(std::span<const uint8_t* const> values,
-                                   arrow::MemoryPool* pool) const;
-
- private:
-  LeafShape shape_;
-  int64_t value_bytes_ = 0;
-  std::vector<int64_t> validity_bytes_;  // in a record, for the items of each dimension
-  bool all_items_null_ = false;
-  bool is_plain_ = false;
-};
+/// Bytes of the length in front of a variable-width value; SerializationError unless they are 4
+/// or 8.
+arrow::Result<int64_t> LengthBytes(uint32_t length_bits);
 
 /// Variable-width values as records hold them: each compressed by itself, or not at all.
 class VariableRecordValues {

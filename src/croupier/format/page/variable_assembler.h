@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
 #include "croupier/format/encoding/fsst.h"
+#include "croupier/format/encoding/jsonb.h"
 #include "croupier/format/encoding/page_layout.h"
 #include "croupier/format/encoding/value_block.h"
 #include "croupier/format/page/column_assembler.h"
@@ -70,6 +72,22 @@ class VariableAssembler : public ColumnAssembler {
   int64_t null_count_ = 0;
   bool has_unchecked_values_ = false;  // values that did not come in a decoded array
   std::vector<std::shared_ptr<const void>> kept_;
+};
+
+/// Assembles JSON: JSONB values, which become texts at the end.
+class JsonAssembler : public VariableAssembler {
+ public:
+  JsonAssembler(std::shared_ptr<arrow::DataType> type, LeafShape shape, int64_t num_slots,
+                arrow::MemoryPool* pool)
+      : VariableAssembler(std::move(type), std::move(shape), num_slots, pool), pool_(pool) {}
+
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    ARROW_ASSIGN_OR_RAISE(const auto jsonb, VariableAssembler::Finish());
+    return JsonTextOf(*jsonb, pool_);
+  }
+
+ private:
+  arrow::MemoryPool* const pool_;
 };
 
 }  // namespace croupier::format
