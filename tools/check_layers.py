@@ -22,6 +22,7 @@ ROOMS = {
 }
 # The room that each public header belongs to.
 PUBLIC = {
+    "blob": "table",
     "cancel": "base",
     "version": "base",
     "database": "table",

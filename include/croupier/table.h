@@ -9,6 +9,7 @@
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/blob.h"
 #include "croupier/cancel.h"
 #include "croupier/table_description.h"
 #include "croupier/table_history.h"
@@ -97,6 +98,15 @@ class TableSource {
       std::span<const uint64_t> offsets, const std::vector<std::string>& columns,
       const ReadOptions& options = {}) const;
 
+  /// Open the blobs of the rows with these ids, in this order; repeats are allowed.
+  ///
+  /// \param column a blob column; whether the table shows descriptors or bytes of it is no matter
+  /// \return a handle for each row, null where the blob is; errors as for Take; TypeError if the
+  ///         column holds no blobs
+  virtual arrow::Result<std::vector<std::shared_ptr<const BlobFile>>> TakeBlobs(
+      std::span<const uint64_t> row_ids, const std::string& column,
+      const ReadOptions& options = {}) const;
+
   /// Give the row ids of the live rows by rank. This default scans them (8 bytes a row are held); a
   /// table that can compute them overrides it.
   virtual arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
@@ -124,6 +134,14 @@ class TableSource {
   virtual arrow::Result<std::vector<TableBranch>> ListBranches() const;
 };
 
+/// What a column of blobs is in the schema of a table, and what is read of it.
+enum class BlobHandling : uint8_t {
+  /// A struct that says where the blob is; TakeBlobs opens it.
+  kDescriptors,
+  /// The bytes themselves: large_binary.
+  kBytes,
+};
+
 /// How a Lance dataset is opened.
 struct LanceOptions {
   /// Nothing set: the newest version of the main branch.
@@ -131,6 +149,7 @@ struct LanceOptions {
   /// Where files of the table may lie beside its own directory: paths or URIs, and all below them.
   /// Not needed on the same file system or in the same bucket.
   std::vector<std::string> allow_external = {};
+  BlobHandling blobs = BlobHandling::kDescriptors;
 };
 
 /// Open a Lance dataset.

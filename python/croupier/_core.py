@@ -41,6 +41,7 @@ __version__: str = _extension.__version__
 ArrowBatch = _extension.ArrowBatch
 ArrowSchema = _extension.ArrowSchema
 BatchStream = _extension.BatchStream
+Blob = _extension.Blob
 Database = _extension.Database
 Loader = _extension.Loader
 Permutation = _extension.Permutation

@@ -14,6 +14,7 @@ NB_MODULE(CROUPIER_EXTENSION, module) {
   module.attr("__version__") = CROUPIER_VERSION;
   croupier::python::RegisterArrow(module);
   croupier::python::RegisterBatchStream(module);
+  croupier::python::RegisterBlob(module);
   croupier::python::RegisterConfig(module);
   croupier::python::RegisterTable(module);
   croupier::python::RegisterPermutation(module);

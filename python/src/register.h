@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <nanobind/nanobind.h>
 
@@ -24,6 +25,10 @@ struct PermutationHandle {
   std::shared_ptr<const Permutation> permutation;
 };
 
+/// Open the blobs of rows: a Blob for each, None for a null.
+nb::list TakeBlobs(const TableHandle& table, const nb::object& row_ids, const std::string& column);
+
+void RegisterBlob(nb::module_& module);
 void RegisterConfig(nb::module_& module);
 void RegisterLoader(nb::module_& module);
 void RegisterPermutation(nb::module_& module);

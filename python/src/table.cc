@@ -41,14 +41,18 @@ std::shared_ptr<BatchStream> StartScan(const TableHandle& self, std::vector<std:
 LanceOptions MakeLanceOptions(std::optional<uint64_t> version, std::string tag,
                               std::optional<std::string> branch,
                               std::vector<std::string> allow_external) {
-  return {{version, std::move(tag), std::move(branch)}, std::move(allow_external)};
+  LanceOptions options;
+  options.at = {version, std::move(tag), std::move(branch)};
+  options.allow_external = std::move(allow_external);
+  return options;
 }
 
 TableHandle OpenDataset(const std::string& uri, std::optional<uint64_t> version, std::string tag,
-                        std::optional<std::string> branch,
-                        std::vector<std::string> allow_external) {
-  const auto options =
+                        std::optional<std::string> branch, std::vector<std::string> allow_external,
+                        bool read_blobs) {
+  auto options =
       MakeLanceOptions(version, std::move(tag), std::move(branch), std::move(allow_external));
+  if (read_blobs) options.blobs = BlobHandling::kBytes;
   return {RunReleased([&](const CancelToken&) { return OpenLanceTable(uri, options); })};
 }
 
@@ -99,6 +103,7 @@ void RegisterTable(nb::module_& module) {
       .def("take", &TakeRows<&TableSource::Take>, nb::arg("row_ids"), nb::arg("columns"))
       .def("take_offsets", &TakeRows<&TableSource::TakeOffsets>, nb::arg("offsets"),
            nb::arg("columns"))
+      .def("take_blobs", &TakeBlobs, nb::arg("row_ids"), nb::arg("column"))
       .def_prop_ro("branch", [](const TableHandle& self) { return self.source->branch(); })
       .def("checkout", &Checkout, nb::kw_only(), nb::arg("version") = nb::none(),
            nb::arg("tag") = "", nb::arg("branch") = nb::none())
@@ -128,7 +133,7 @@ void RegisterTable(nb::module_& module) {
       nb::arg("uri"));
   module.def("open_dataset", &OpenDataset, nb::arg("uri"), nb::kw_only(),
              nb::arg("version") = nb::none(), nb::arg("tag") = "", nb::arg("branch") = nb::none(),
-             nb::arg("allow_external") = std::vector<std::string>());
+             nb::arg("allow_external") = std::vector<std::string>(), nb::arg("read_blobs") = false);
   module.def("make_memory_table", &MakeTable, nb::arg("name"), nb::arg("rows"));
 }
 

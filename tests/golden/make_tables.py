@@ -23,7 +23,10 @@ LINEAGE = ["_rowaddr", "_row_created_at_version", "_row_last_updated_at_version"
 
 def save(folder, name, dataset, columns=None):
     columns = columns or dataset.schema.names
-    rows = dataset.to_table(columns=columns, with_row_id=True)
+    write_rows(folder, name, dataset.to_table(columns=columns, with_row_id=True))
+
+
+def write_rows(folder, name, rows):
     with pa.ipc.new_file(folder / f"{name}.arrow", rows.schema) as writer:
         writer.write_table(rows)
 
@@ -246,6 +249,42 @@ def main():
     dataset.tags.create("first", 1)
     dataset.tags.create("after-delete", 2)
     save_lineage(folder, "history_v1_names", lance.dataset(dataset.uri))
+    # JSON, kept as JSONB and given as text.
+    texts = [
+        '{"b": [1, -2.5, null, true, false, "x\\u0001\\n\\"é"], "a": {"": {}, "deep": [[[]]]}}',
+        None,
+        "null",
+        '"text"',
+        "1e300",
+        "0.00001",
+        "18446744073709551615",
+        "-9223372036854775808",
+    ]
+    json = pa.ExtensionArray.from_storage(pa.json_(), pa.array(texts * 3))
+    dataset = write("json", pa.table({"j": json, "i": range(len(json))}), rows_per_file=10)
+    rows = dataset.to_table(with_row_id=True)
+    plain = rows["j"].combine_chunks().storage
+    write_rows(folder, "json", rows.set_column(0, "j", plain))
+
+    # Blobs of every size: of version 1, and of version 2 with small thresholds, so that some lie in
+    # files of their own.
+    rng = np.random.default_rng(9)
+    sizes = [0, 1, None, 40, 100, 3000, 70000, None, 2, 150, 41, 5000, 99, 8, 700]
+    values = [None if size is None else rng.bytes(size) for size in sizes]
+    numbers = pa.array(range(len(sizes)), pa.int32())
+    old = pa.field("blob", pa.large_binary(), metadata={"lance-encoding:blob": "true"})
+    new = lance.blob_field("blob", inline_size_threshold=50, dedicated_size_threshold=1000)
+    for name, version, field, array in (
+        ("blobs_v1", "2.1", old, pa.array(values, pa.large_binary())),
+        ("blobs_v2", "2.2", new, lance.blob_array(values)),
+    ):
+        schema = pa.schema([field, pa.field("i", pa.int32())])
+        dataset = write(name, pa.table([array, numbers], schema=schema), version, rows_per_file=6)
+        dataset.delete("i = 4")
+        dataset = lance.dataset(dataset.uri)
+        rows = dataset.to_table(["i"], with_row_id=True)
+        kept = pa.array([values[i] for i in rows["i"].to_pylist()], pa.large_binary())
+        write_rows(folder, name, rows.add_column(0, "blob", kept))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,16 @@ arrow::Status AtLocation(const std::string& location, const arrow::Status& statu
   return status.WithMessage(location, ": ", status.message());
 }
 
+// The schema of a table that shows the bytes of blobs.
+std::shared_ptr<arrow::Schema> WithBytesOfBlobs(const format::Manifest& manifest) {
+  auto fields = manifest.schema->fields();
+  for (size_t i = 0; i < fields.size(); ++i) {
+    if (!manifest.fields[i].is_blob()) continue;
+    fields[i] = fields[i]->WithType(arrow::large_binary())->RemoveMetadata();
+  }
+  return arrow::schema(std::move(fields), manifest.schema->metadata());
+}
+
 }  // namespace
 
 /// Reads a table batch by batch, in storage order. One thread at a time.
@@ -119,16 +129,19 @@ LanceTable::State::State(size_t num_files, size_t num_fragments)
       created_at(num_fragments),
       last_updated_at(num_fragments) {}
 
-LanceTable::LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersion version)
+LanceTable::LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersion version,
+                       BlobHandling blobs)
     : dataset_(std::move(dataset)),
       version_(std::move(version)),
+      blobs_(blobs),
+      schema_(blobs == BlobHandling::kBytes ? WithBytesOfBlobs(manifest()) : manifest().schema),
       table_files_(dataset_, version_),
       state_([this] { return std::make_unique<State>(files_.size(), fragments_.size()); }) {}
 
 arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Make(
-    std::shared_ptr<const LanceDataset> dataset, DatasetVersion version) {
+    std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs) {
   // Not make_shared: the constructor is private.
-  std::shared_ptr<LanceTable> table(new LanceTable(std::move(dataset), std::move(version)));
+  std::shared_ptr<LanceTable> table(new LanceTable(std::move(dataset), std::move(version), blobs));
   auto status = table->IndexFragments();
   if (status.ok()) status = table->FindRowCounts();
   if (!status.ok()) {
@@ -141,7 +154,7 @@ arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Open(const std::st
                                                                    const LanceOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto dataset, LanceDataset::Open(uri, options));
   ARROW_ASSIGN_OR_RAISE(auto version, dataset->Read(options.at, /*branch=*/""));
-  return Make(std::move(dataset), std::move(version));
+  return Make(std::move(dataset), std::move(version), options.blobs);
 }
 
 arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Checkout(
@@ -152,7 +165,7 @@ arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Checkout(
       version.manifest->timestamp_us == manifest().timestamp_us) {
     return shared_from_this();
   }
-  return Make(dataset_, std::move(version));
+  return Make(dataset_, std::move(version), blobs_);
 }
 
 arrow::Result<std::vector<TableVersion>> LanceTable::ListVersions(
@@ -259,6 +272,11 @@ arrow::Result<LanceTable::Projection> LanceTable::Project(
     std::vector<const format::Field*> way;
     const auto* siblings = &manifest().fields;
     for (const int number : numbers) {
+      // Members of leaves (blobs, packed structs) are no fields of the manifest.
+      if (!way.empty() && way.back()->is_leaf()) {
+        return arrow::Status::NotImplemented("cannot read a part of the column '", way.back()->name,
+                                             "': '", name, "'");
+      }
       way.push_back(&(*siblings)[static_cast<size_t>(number)]);
       siblings = &way.back()->children;
     }
@@ -268,6 +286,9 @@ arrow::Result<LanceTable::Projection> LanceTable::Project(
       column_of_leaf.push_back(way[0]);
     }
     projection.trees.push_back(std::move(tree));
+    projection.fields.push_back(way.back());
+    projection.reads_blobs.push_back(blobs_ == BlobHandling::kBytes && way.size() == 1 &&
+                                     way[0]->is_blob());
   }
   projection.num_tree_leaves = projection.leaves.size();
   projection.shared_layers.resize(layouts_.size());
@@ -366,6 +387,12 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Assemble(
                                          "': ", column.status().message());
     }
     columns.push_back(*std::move(column));
+    if (projection.reads_blobs[columns.size() - 1]) {
+      const auto leaf = static_cast<size_t>(next_leaf - leaves.begin());
+      ARROW_ASSIGN_OR_RAISE(const auto places, LocateBlobsOf(*columns.back(), rows, leaf));
+      ARROW_ASSIGN_OR_RAISE(columns.back(), ReadBlobs(places, &storage::IoScheduler::Default(),
+                                                      *options.cancel, PoolOf(options)));
+    }
     next_leaf = end;
   }
   return arrow::RecordBatch::Make(projection.schema, num_rows, std::move(columns));
@@ -457,9 +484,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::TakeOffsets(
   return TakeAddresses(addresses, selection, {}, options);
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::TakeAddresses(
-    std::span<const uint64_t> addresses, const Selection& selection,
-    std::span<const uint64_t> row_ids, const ReadOptions& options) const {
+arrow::Result<std::vector<LanceTable::RowsToRead>> LanceTable::LocateRows(
+    std::span<const uint64_t> addresses, const ReadOptions& options) const {
   if (addresses.size() > UINT32_MAX) {
     return arrow::Status::CapacityError("at most ", UINT32_MAX,
                                         " rows can be taken at a time: ", addresses.size());
@@ -514,6 +540,13 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::TakeAddresses(
     }
     rows.push_back({fragments[i], std::move(runs[i])});
   }
+  return rows;
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::TakeAddresses(
+    std::span<const uint64_t> addresses, const Selection& selection,
+    std::span<const uint64_t> row_ids, const ReadOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(auto rows, LocateRows(addresses, options));
   return ReadRows(selection, std::move(rows), row_ids, static_cast<int64_t>(addresses.size()),
                   /*remember_chunks=*/true, options);
 }

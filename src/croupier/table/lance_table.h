@@ -19,6 +19,7 @@
 #include "croupier/format/manifest/row_id_sequence.h"
 #include "croupier/format/page/column_tree.h"
 #include "croupier/table.h"
+#include "croupier/table/blob_reader.h"
 #include "croupier/table/file_cache.h"
 #include "croupier/table/lance_dataset.h"
 #include "croupier/table/row_ids.h"
@@ -37,7 +38,7 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   static arrow::Result<std::shared_ptr<const TableSource>> Open(const std::string& uri,
                                                                 const LanceOptions& options);
 
-  const std::shared_ptr<arrow::Schema>& schema() const override { return manifest().schema; }
+  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   uint64_t version() const override { return manifest().version; }
   const std::string& branch() const override { return version_.branch; }
   const std::string& location() const override { return dataset_->location(); }
@@ -50,6 +51,9 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeOffsets(
       std::span<const uint64_t> offsets, const std::vector<std::string>& columns,
       const ReadOptions& options) const override;
+  arrow::Result<std::vector<std::shared_ptr<const BlobFile>>> TakeBlobs(
+      std::span<const uint64_t> row_ids, const std::string& column,
+      const ReadOptions& options) const override;
   arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
       const ReadOptions& options) const override;
   arrow::Result<std::shared_ptr<const TableSource>> Checkout(const VersionRef& ref) const override;
@@ -61,6 +65,7 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
 
  private:
   friend class LanceScan;
+  class Blobs;
 
   // Where leaves are in fragments that list the same fields in the same files.
   struct Layout {
@@ -131,9 +136,10 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
     std::shared_ptr<const RowAddressMap> addresses;
   };
 
-  LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersion version);
+  LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersion version,
+             BlobHandling blobs);
   static arrow::Result<std::shared_ptr<const TableSource>> Make(
-      std::shared_ptr<const LanceDataset> dataset, DatasetVersion version);
+      std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs);
 
   const format::Manifest& manifest() const { return *version_.manifest; }
 
@@ -157,9 +163,21 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadRows(
       const Selection& selection, std::vector<RowsToRead> rows, std::span<const uint64_t> row_ids,
       int64_t num_rows, bool remember_chunks, const ReadOptions& options) const;
+  /// Rows to read for addresses, in the order of these.
+  arrow::Result<std::vector<RowsToRead>> LocateRows(std::span<const uint64_t> addresses,
+                                                    const ReadOptions& options) const;
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeAddresses(
       std::span<const uint64_t> addresses, const Selection& selection,
       std::span<const uint64_t> row_ids, const ReadOptions& options) const;
+
+  // lance_table_blobs.cc
+
+  /// The places of the blobs that descriptors describe.
+  ///
+  /// \param leaf of the projection that the rows were read by
+  arrow::Result<std::vector<std::optional<BlobPlace>>> LocateBlobsOf(
+      const arrow::ArrayData& descriptors, const std::vector<FragmentRows>& rows,
+      size_t leaf) const;
 
   // lance_table_lineage.cc: which rows there are, and what identifies them.
 
@@ -195,6 +213,8 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
 
   const std::shared_ptr<const LanceDataset> dataset_;
   const DatasetVersion version_;
+  const BlobHandling blobs_;
+  const std::shared_ptr<arrow::Schema> schema_;
   const TableFiles table_files_;
   std::vector<FileLocation> files_;
   std::vector<std::unique_ptr<Layout>> layouts_;

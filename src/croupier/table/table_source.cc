@@ -85,6 +85,11 @@ arrow::Result<std::vector<TableTag>> TableSource::ListTags() const {
 
 arrow::Result<std::vector<TableBranch>> TableSource::ListBranches() const {
   return std::vector<TableBranch>();
+arrow::Result<std::vector<std::shared_ptr<const BlobFile>>> TableSource::TakeBlobs(
+    std::span<const uint64_t> /*row_ids*/, const std::string& column,
+    const ReadOptions& /*options*/) const {
+  ARROW_RETURN_NOT_OK(ProjectSchema(*schema(), {column}).status());
+  return arrow::Status::TypeError("column '", column, "' of ", location(), " holds no blobs");
 }
 
 arrow::Result<std::shared_ptr<const RowIdIndex>> TableSource::RowIds(

@@ -19,6 +19,18 @@ namespace {
 // Schemas nest a few levels deep in practice; a file must not choose our stack depth.
 constexpr int kMaxDepth = 64;
 constexpr std::string_view kExtensionNameKey = "ARROW:extension:name";
+constexpr std::string_view kExtensionMetadataKey = "ARROW:extension:metadata";
+constexpr std::string_view kBlobKey = "lance-encoding:blob";
+constexpr std::string_view kPackedKey = "lance-encoding:packed";
+
+constexpr std::string_view kBfloat16 = "lance.bfloat16";
+
+// Metadata that makes a field one of an extension type.
+std::shared_ptr<arrow::KeyValueMetadata> Extension(std::string_view name) {
+  return arrow::key_value_metadata(
+      {std::string(kExtensionNameKey), std::string(kExtensionMetadataKey)},
+      {std::string(name), ""});
+}
 
 arrow::Status UnknownType(std::string_view logical_type) {
   return arrow::Status::NotImplemented("unknown logical type '", logical_type, "'");
@@ -73,14 +85,14 @@ std::shared_ptr<arrow::DataType> FindSimpleType(std::string_view logical_type) {
       {"large_string", arrow::large_utf8()},
       {"binary", arrow::binary()},
       {"large_binary", arrow::large_binary()},
-      {"json", arrow::large_binary()},
+      {"json", arrow::utf8()},
       {"date32:day", arrow::date32()},
       {"date64:ms", arrow::date64()},
       {"time32:s", arrow::time32(arrow::TimeUnit::SECOND)},
       {"time32:ms", arrow::time32(arrow::TimeUnit::MILLI)},
       {"time64:us", arrow::time64(arrow::TimeUnit::MICRO)},
       {"time64:ns", arrow::time64(arrow::TimeUnit::NANO)},
-      {"lance.bfloat16", arrow::fixed_size_binary(2)},
+      {kBfloat16, arrow::fixed_size_binary(2)},
   };
   const auto found = types.find(logical_type);
   return found == types.end() ? nullptr : found->second;
@@ -124,7 +136,11 @@ arrow::Result<std::shared_ptr<arrow::DataType>> ParseType(std::string_view logic
     const auto dimension = ParseNumber<int32_t>(dimension_text);
     if (!dimension.has_value() || *dimension < 0) return UnknownType(logical_type);
     ARROW_ASSIGN_OR_RAISE(auto item_type, ParseType(item, depth - 1));
-    return arrow::fixed_size_list(arrow::field("item", std::move(item_type)), *dimension);
+    std::shared_ptr<arrow::KeyValueMetadata> metadata;
+    if (item == kBfloat16) metadata = Extension(kBfloat16);
+    return arrow::fixed_size_list(
+        arrow::field("item", std::move(item_type), /*nullable=*/true, std::move(metadata)),
+        *dimension);
   }
   if (kind == "dict") {
     // dict:<value>:<index>:<ordered>; only value types without a colon can be written.
@@ -146,8 +162,48 @@ arrow::Status WrongChildren(const Field& field) {
                                            " children");
 }
 
+// What files hold of blobs: where they are.
+std::shared_ptr<arrow::DataType> DescriptorType(const Field& field) {
+  if (!field.logical_type.starts_with("struct")) {
+    return arrow::struct_(
+        {arrow::field("position", arrow::uint64()), arrow::field("size", arrow::uint64())});
+  }
+  const auto member = [](const char* name, std::shared_ptr<arrow::DataType> type) {
+    return arrow::field(name, std::move(type), /*nullable=*/false);
+  };
+  return arrow::struct_({member("kind", arrow::uint8()), member("position", arrow::uint64()),
+                         member("size", arrow::uint64()), member("blob_id", arrow::uint32()),
+                         member("blob_uri", arrow::utf8())});
+}
+
+// The metadata of a field as Arrow shows it.
+std::shared_ptr<arrow::KeyValueMetadata> MetadataOf(const Field& field) {
+  auto metadata = std::make_shared<arrow::KeyValueMetadata>();
+  const bool is_blob_struct = field.is_blob() && field.logical_type.starts_with("struct");
+  const bool hides_extension = field.is_json() || is_blob_struct;
+  for (const auto& entry : field.metadata) {
+    if (hides_extension && entry.key.starts_with("ARROW:extension:")) continue;
+    metadata->Append(entry.key, entry.value);
+  }
+  if (field.is_json()) metadata = metadata->Merge(*Extension("arrow.json"));
+  if (is_blob_struct) {
+    metadata = metadata->Merge(*arrow::key_value_metadata(
+        {std::string(kBlobKey), std::string(kPackedKey)}, {"true", "true"}));
+  }
+  return metadata->size() == 0 ? nullptr : metadata;
+}
+
+// Whether a flag in a field's metadata is set.
+bool IsSet(const std::string* value) {
+  if (value == nullptr) return false;
+  std::string lower = *value;
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower == "1" || lower == "true" || lower == "on" || lower == "yes" || lower == "y";
+}
+
 // The type of a field whose children are complete.
 arrow::Result<std::shared_ptr<arrow::DataType>> TypeOf(const Field& field) {
+  if (field.is_blob()) return DescriptorType(field);
   const auto [kind, parameters] = SplitFirst(field.logical_type);
   const bool large = kind.starts_with("large_list");
   if (kind == "list" || kind == "list.struct" || large) {
@@ -189,13 +245,8 @@ arrow::Status Complete(Field* field) {
     return arrow::Status::SerializationError("schema: field '", field->name,
                                              "': ", type.status().message());
   }
-  std::shared_ptr<arrow::KeyValueMetadata> metadata;
-  if (!field->metadata.empty()) {
-    metadata = std::make_shared<arrow::KeyValueMetadata>();
-    for (const auto& entry : field->metadata) metadata->Append(entry.key, entry.value);
-  }
   field->arrow_field =
-      arrow::field(field->name, *std::move(type), field->nullable, std::move(metadata));
+      arrow::field(field->name, *std::move(type), field->nullable, MetadataOf(*field));
   return arrow::Status::OK();
 }
 
@@ -251,13 +302,15 @@ const std::string* Field::FindMetadata(std::string_view key) const {
 
 bool Field::is_blob() const {
   const auto* extension = FindMetadata(kExtensionNameKey);
-  return FindMetadata("lance-encoding:blob") != nullptr ||
+  return FindMetadata(kBlobKey) != nullptr ||
          (extension != nullptr && *extension == "lance.blob.v2");
 }
 
+bool Field::is_json() const { return logical_type == "json"; }
+
 bool Field::is_packed_struct() const {
   if (!logical_type.starts_with("struct")) return false;
-  return FindMetadata("packed") != nullptr || FindMetadata("lance-encoding:packed") != nullptr;
+  return IsSet(FindMetadata("packed")) || IsSet(FindMetadata(kPackedKey));
 }
 
 bool Field::is_leaf() const { return children.empty() || is_blob() || is_packed_struct(); }

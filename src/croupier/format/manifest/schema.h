@@ -25,13 +25,16 @@ struct Field {
   std::vector<WireMapEntry> metadata;
   std::vector<Field> children;
 
-  /// The field as Arrow shows it. A logical type that is not known is shown as large_binary.
+  /// The field as Arrow shows it: JSON as text (arrow.json), blobs as structs of descriptors. A
+  /// logical type that is not known is shown as large_binary.
   std::shared_ptr<arrow::Field> arrow_field;
 
   /// The value of a metadata key; null if there is none.
   const std::string* FindMetadata(std::string_view key) const;
   /// Whether values are blobs (v1 or v2), read by descriptors.
   bool is_blob() const;
+  /// Whether values are JSON, which files hold as JSONB (large_binary).
+  bool is_json() const;
   /// Whether the members of a struct share one column.
   bool is_packed_struct() const;
   /// Whether the field has a column of its own in files of format 2.1 and 2.2.

@@ -73,7 +73,7 @@ TEST(LogicalTypeTest, SimpleTypesAreFound) {
                {"large_string", arrow::large_utf8()},
                {"binary", arrow::binary()},
                {"large_binary", arrow::large_binary()},
-               {"json", arrow::large_binary()}});
+               {"json", arrow::utf8()}});
 }
 
 TEST(LogicalTypeTest, TypesOfTimeAreFound) {
@@ -220,17 +220,44 @@ TEST(SchemaTest, BlobsAndPackedStructsAreLeaves) {
                                            "lance-encoding:blob", "true")});
   EXPECT_TRUE(blob.is_blob());
   EXPECT_TRUE(blob.is_leaf());
+  EXPECT_EQ(blob.arrow_field->type()->ToString(), "struct<position: uint64, size: uint64>");
   const auto described = ParseOne({WithMetadata(FieldMessage("b", 0, kNoParent, "struct"),
                                                 "ARROW:extension:name", "lance.blob.v2"),
                                    FieldMessage("data", 1, 0, "large_binary")});
   EXPECT_TRUE(described.is_blob());
   EXPECT_TRUE(described.is_leaf());
+  EXPECT_EQ(described.arrow_field->type()->ToString(),
+            "struct<kind: uint8 not null, position: uint64 not null, size: uint64 not null, "
+            "blob_id: uint32 not null, blob_uri: string not null>");
+  EXPECT_EQ(described.arrow_field->metadata()->Get("lance-encoding:blob").ValueOrDie(), "true");
+  EXPECT_FALSE(described.arrow_field->metadata()->Contains("ARROW:extension:name"));
   for (const auto* key : {"packed", "lance-encoding:packed"}) {
-    const auto packed = ParseOne({WithMetadata(FieldMessage("p", 0, kNoParent, "struct"), key, ""),
-                                  FieldMessage("x", 1, 0, "int8")});
-    EXPECT_TRUE(packed.is_packed_struct()) << key;
-    EXPECT_TRUE(packed.is_leaf()) << key;
+    for (const auto* value : {"true", "1", "Yes", "ON", "y"}) {
+      const auto packed =
+          ParseOne({WithMetadata(FieldMessage("p", 0, kNoParent, "struct"), key, value),
+                    FieldMessage("x", 1, 0, "int8")});
+      EXPECT_TRUE(packed.is_packed_struct()) << key << value;
+      EXPECT_TRUE(packed.is_leaf()) << key << value;
+    }
+    const auto loose =
+        ParseOne({WithMetadata(FieldMessage("p", 0, kNoParent, "struct"), key, "false"),
+                  FieldMessage("x", 1, 0, "int8")});
+    EXPECT_FALSE(loose.is_packed_struct()) << key;
   }
+}
+
+TEST(SchemaTest, JsonIsShownAsArrowsExtensionOfStrings) {
+  const auto field = ParseOne({WithMetadata(FieldMessage("j", 0, kNoParent, "json"),
+                                            "ARROW:extension:name", "lance.json")});
+  EXPECT_TRUE(field.is_json());
+  EXPECT_TRUE(field.arrow_field->type()->Equals(*arrow::utf8()));
+  EXPECT_EQ(field.arrow_field->metadata()->Get("ARROW:extension:name").ValueOrDie(), "arrow.json");
+}
+
+TEST(SchemaTest, ItemsOfBfloat16ListsAreOfTheExtension) {
+  const auto type = ParseLogicalType("fixed_size_list:lance.bfloat16:3").ValueOrDie();
+  EXPECT_TRUE(type->field(0)->type()->Equals(*arrow::fixed_size_binary(2)));
+  EXPECT_EQ(type->field(0)->metadata()->Get("ARROW:extension:name").ValueOrDie(), "lance.bfloat16");
 }
 
 TEST(SchemaTest, SiblingsKeepTheirOrderAtEveryLevel) {
