@@ -28,6 +28,9 @@ PAGE_FILES = [
     "nested_v2_2.lance",
     "nested_v2_1.lance",
     "nested_2_2_v2_2.lance",
+    "dictionaries_v2_2.lance",
+    "packed_v2_2.lance",
+    "packed_variable_v2_2.lance",
 ]
 
 
@@ -79,6 +82,11 @@ PAGE_TYPES = [
     pa.list_(pa.list_(pa.float32(), 70)),
     struct_of(pa.list_(pa.float32(), 70)),
     pa.list_(struct_of(struct_of(pa.int32())), 3),
+    pa.dictionary(pa.int8(), pa.string()),
+    pa.dictionary(pa.int8(), pa.int64()),
+    pa.struct({"int32": pa.int32(), "int64": pa.int64(), "uint8": pa.uint8()}),
+    pa.struct({"int32": pa.int32(), "string": pa.string(), "large_string": pa.large_string()}),
+    pa.struct({"position": pa.uint64(), "size": pa.uint64()}),
 ]
 
 
@@ -232,7 +240,10 @@ def write_pages():
         file = (GOLDEN / "pages" / name).read_bytes()
         table = name.split("_v2_")[0]
         schema = pa.ipc.open_file(GOLDEN / "pages" / f"{table}.arrow").schema
-        kinds = [leaf for kind in schema.types for leaf in leaf_types(kind)]
+        kinds = []
+        for column in schema:
+            is_packed = b"lance-encoding:packed" in (column.metadata or {})
+            kinds += [column.type] if is_packed else leaf_types(column.type)
         for column, kind in zip(columns(file), kinds, strict=True):
             for number, page in fields(column):
                 if number != 2:
@@ -252,7 +263,26 @@ def write_pages():
                 write("page", seed + b"".join(buffers))
 
 
+def write_jsonb():
+    """Write JSONB values: of every kind, and nested."""
+    for value in (
+        "2000000000000000",
+        "2000000040000000",
+        "20000000200000025001",
+        "200000002000000340ff7f",
+        "200000002000000960405edccccccccccd",
+        "2000000010000004225c0aff",
+        "80000000",
+        "800000025000000a00000000800000012000000250ff",
+        # An object, as pylance 14 wrote it.
+        "4000000610000000100000011000000110000002100000011000000220000002200000022000000220000002"
+        "20000002200000024261616162c3a9500550045002500350015006",
+    ):
+        write("jsonb", bytes.fromhex(value))
+
+
 if __name__ == "__main__":
+    write_jsonb()
     write_manifests()
     write_row_ids()
     write_refs()

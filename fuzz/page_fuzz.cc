@@ -77,6 +77,15 @@ const std::vector<std::shared_ptr<arrow::DataType>>& Types() {
       arrow::list(arrow::fixed_size_list(arrow::float32(), 70)),
       Struct(arrow::fixed_size_list(arrow::float32(), 70)),
       arrow::fixed_size_list(Struct(Struct(arrow::int32())), 3),
+      arrow::dictionary(arrow::int8(), arrow::utf8()),
+      arrow::dictionary(arrow::int8(), arrow::int64()),
+      // Structs of several members are packed ones.
+      arrow::struct_({arrow::field("int32", arrow::int32()), arrow::field("int64", arrow::int64()),
+                      arrow::field("uint8", arrow::uint8())}),
+      arrow::struct_({arrow::field("int32", arrow::int32()), arrow::field("string", arrow::utf8()),
+                      arrow::field("large_string", arrow::large_utf8())}),
+      arrow::struct_(
+          {arrow::field("position", arrow::uint64()), arrow::field("size", arrow::uint64())}),
   };
   return *types;
 }
@@ -85,7 +94,7 @@ const std::vector<std::shared_ptr<arrow::DataType>>& Types() {
 std::shared_ptr<const LeafPath> PathOf(std::shared_ptr<arrow::DataType> type) {
   std::vector<PathLayer> layers;
   while (true) {
-    if (type->id() == arrow::Type::STRUCT) {
+    if (type->id() == arrow::Type::STRUCT && type->num_fields() == 1) {
       layers.push_back({PathLayer::Kind::kStruct});
     } else if (type->id() == arrow::Type::LIST) {
       layers.push_back({PathLayer::Kind::kList});

@@ -89,7 +89,9 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
       size_t num_layers = 0;
     };
     std::shared_ptr<arrow::Schema> schema;
-    std::vector<format::ColumnTree> trees;   // of the columns
+    std::vector<format::ColumnTree> trees;     // of the columns
+    std::vector<const format::Field*> fields;  // of the trees
+    std::vector<bool> reads_blobs;             // by tree: bytes, and not only descriptors
     std::vector<format::LeafColumn> leaves;  // of the trees; then those read for their layers alone
     size_t num_tree_leaves = 0;
     std::vector<std::vector<SharedLayers>> shared_layers;  // by layout
