@@ -32,7 +32,7 @@ inline constexpr char kRowLastUpdatedAtVersionColumn[] = "_row_last_updated_at_v
 struct ReadOptions {
   /// Borrowed for the call (for a reader: for its lifetime).
   const CancelToken* cancel = &CancelToken::Never();
-  /// Where results are allocated; null is Arrow's default pool.
+  /// Where results are allocated, by any thread; null is Arrow's default pool.
   arrow::MemoryPool* pool = nullptr;
 };
 
@@ -74,6 +74,9 @@ class TableSource {
   virtual arrow::Result<int64_t> CountRows() const = 0;
 
   /// Read all live rows in storage order.
+  ///
+  /// A table in files is read ahead by threads, within the budget of Config. A forked child may go
+  /// on with a reader of its parent.
   ///
   /// \return KeyError for an unknown column, naming those there are; NotImplemented for a column of
   ///         a type or encoding that cannot be read, naming both. While it is read: an error that

@@ -23,12 +23,12 @@ class Config:
 
     @property
     def num_threads(self) -> int:
-        """Threads of a loader that read and decode."""
+        """Threads of a loader or a scan that read and decode."""
         return _core.read_config()["num_threads"][0]
 
     @property
     def prefetch_bytes(self) -> int:
-        """Bytes that a loader may read ahead."""
+        """Bytes that a loader or a scan may read ahead."""
         return _core.read_config()["prefetch_bytes"][0]
 
     @property

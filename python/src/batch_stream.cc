@@ -21,6 +21,11 @@ void BatchStream::Delete(BatchStream* stream) {
   // A stream that outlives the interpreter cannot be taken apart any more.
   if (nb::is_alive() == 0) return;
   nb::gil_scoped_acquire acquire;
+  {
+    // A scan waits for its threads to end.
+    nb::gil_scoped_release release;
+    stream->reader_.reset();
+  }
   delete stream;
 }
 

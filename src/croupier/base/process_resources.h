@@ -30,9 +30,10 @@ struct Setting {
 /// Defaults follow ProcessResources; environment variables override them. Sizes are bytes, with K,
 /// M, G or T behind the number for powers of 1024.
 struct Config {
-  Setting<int> num_threads;  ///< CROUPIER_NUM_THREADS: threads of a loader; the CPUs, at most 16
+  Setting<int>
+      num_threads;  ///< CROUPIER_NUM_THREADS: threads of a loader or scan; the CPUs, at most 16
   Setting<int64_t>
-      prefetch_bytes;  ///< CROUPIER_PREFETCH_BYTES: read ahead by a loader; at most 256 MiB
+      prefetch_bytes;  ///< CROUPIER_PREFETCH_BYTES: read ahead by a loader or scan; at most 256 MiB
   Setting<int64_t> cache_bytes;  ///< CROUPIER_CACHE_BYTES: decoded data remembered; at most 1 GiB
   Setting<int> io_threads;       ///< CROUPIER_IO_THREADS: reads that wait for storage at a time
 

@@ -11,17 +11,27 @@
 
 #include "croupier/base/process_local.h"
 #include "croupier/base/process_resources.h"
-#include "croupier/loader/batch_plan.h"
-#include "croupier/loader/read_ahead.h"
 #include "croupier/permutation.h"
 #include "croupier/table.h"
+#include "croupier/table/batch_plan.h"
+#include "croupier/table/read_ahead.h"
 
 namespace croupier {
 
+namespace {
+
+int64_t MicrosecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                               start)
+      .count();
+}
+
+}  // namespace
+
 struct Loader::Impl {
   Impl(std::shared_ptr<const Permutation> permutation, std::vector<std::string> columns,
-       std::shared_ptr<arrow::Schema> schema, loader::BatchPlan plan,
-       loader::ReadAheadOptions options)
+       std::shared_ptr<arrow::Schema> schema, table::BatchPlan plan,
+       table::ReadAheadOptions options)
       : permutation(std::move(permutation)),
         columns(std::move(columns)),
         schema(std::move(schema)),
@@ -29,21 +39,23 @@ struct Loader::Impl {
         options(options),
         read_ahead([this] { return StartReadAhead(); }) {}
 
-  std::unique_ptr<loader::ReadAhead> StartReadAhead() {
-    auto read = [this](loader::PositionRange range, const CancelToken& cancel) {
+  std::unique_ptr<table::ReadAhead> StartReadAhead() {
+    auto read = [this](table::IndexRange range, const CancelToken& cancel) {
       ReadOptions read_options;
       read_options.cancel = &cancel;
-      return permutation->TakeRange(range.begin, range.end, columns, read_options);
+      const auto started = std::chrono::steady_clock::now();
+      auto rows = permutation->TakeRange(range.begin, range.end, columns, read_options);
+      read_microseconds += MicrosecondsSince(started);
+      return rows;
     };
-    return std::make_unique<loader::ReadAhead>(plan, next_batch.load(), std::move(read), options,
-                                               &read_microseconds);
+    return std::make_unique<table::ReadAhead>(plan, next_batch.load(), std::move(read), options);
   }
 
   const std::shared_ptr<const Permutation> permutation;
   const std::vector<std::string> columns;
   const std::shared_ptr<arrow::Schema> schema;
-  const loader::BatchPlan plan;
-  const loader::ReadAheadOptions options;
+  const table::BatchPlan plan;
+  const table::ReadAheadOptions options;
 
   // Atomics, because they outlive a fork, where a mutex might be inherited locked.
   std::atomic<int64_t> next_batch{0};
@@ -55,7 +67,7 @@ struct Loader::Impl {
   std::atomic<int64_t> wait_microseconds{0};
 
   // Last, so that its threads end before what they read from.
-  ProcessLocal<loader::ReadAhead> read_ahead;
+  ProcessLocal<table::ReadAhead> read_ahead;
 };
 
 arrow::Result<std::unique_ptr<Loader>> Loader::Make(std::shared_ptr<const Permutation> permutation,
@@ -68,7 +80,7 @@ arrow::Result<std::unique_ptr<Loader>> Loader::Make(std::shared_ptr<const Permut
   }
   ARROW_ASSIGN_OR_RAISE(
       const auto plan,
-      loader::BatchPlan::Make({options.begin, end}, options.batch_rows, options.drop_last));
+      table::BatchPlan::Make({options.begin, end}, options.batch_rows, options.drop_last));
   if (options.columns.empty()) options.columns = permutation->base()->schema()->field_names();
   ARROW_ASSIGN_OR_RAISE(auto schema,
                         ProjectSchema(*permutation->base()->schema(), options.columns));
@@ -79,7 +91,7 @@ arrow::Result<std::unique_ptr<Loader>> Loader::Make(std::shared_ptr<const Permut
     return arrow::Status::Invalid("prefetch_bytes must not be negative: ", options.prefetch_bytes);
   }
   ARROW_ASSIGN_OR_RAISE(const Config config, Config::FromProcess());
-  loader::ReadAheadOptions read_ahead_options;
+  table::ReadAheadOptions read_ahead_options;
   read_ahead_options.num_threads =
       options.num_threads > 0 ? options.num_threads : config.num_threads;
   read_ahead_options.budget_bytes =
@@ -98,12 +110,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Loader::Next(const CancelToke
   if (impl_->failed) return arrow::Status::Invalid("the loader has failed");
   if (impl_->next_batch >= impl_->plan.num_batches()) return nullptr;
   const auto started = std::chrono::steady_clock::now();
-  loader::ReadAhead& read_ahead = impl_->read_ahead.Get();
+  table::ReadAhead& read_ahead = impl_->read_ahead.Get();
   if (impl_->closed) read_ahead.Stop();  // a Close that came before there was something to stop
   auto next = read_ahead.Next(cancel);
-  impl_->wait_microseconds += std::chrono::duration_cast<std::chrono::microseconds>(
-                                  std::chrono::steady_clock::now() - started)
-                                  .count();
+  impl_->wait_microseconds += MicrosecondsSince(started);
   if (!next.ok()) {
     if (!next.status().IsCancelled() && !impl_->closed) impl_->failed = true;
     return next.status();

@@ -14,6 +14,8 @@
 #include "croupier/format/file/file_footer.h"
 #include "croupier/table/file_row_count.h"
 #include "croupier/table/find_column.h"
+#include "croupier/table/lance_scan.h"
+#include "croupier/table/pool_of.h"
 #include "croupier/table/row_id_array.h"
 #include "croupier/table/row_sort.h"
 
@@ -23,10 +25,6 @@ namespace {
 
 using format::DeletionVector;
 using format::RowRun;
-
-arrow::MemoryPool* PoolOf(const ReadOptions& options) {
-  return options.pool != nullptr ? options.pool : arrow::default_memory_pool();
-}
 
 arrow::Status AtLocation(const std::string& location, const arrow::Status& status) {
   return status.WithMessage(location, ": ", status.message());
@@ -43,83 +41,6 @@ std::shared_ptr<arrow::Schema> WithBytesOfBlobs(const format::Manifest& manifest
 }
 
 }  // namespace
-
-/// Reads a table batch by batch, in storage order. One thread at a time.
-class LanceScan : public arrow::RecordBatchReader {
- public:
-  LanceScan(std::shared_ptr<const LanceTable> table, LanceTable::Selection selection,
-            ScanOptions options)
-      : table_(std::move(table)), selection_(std::move(selection)), options_(std::move(options)) {}
-
-  std::shared_ptr<arrow::Schema> schema() const override { return selection_.schema; }
-
-  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
-    // Rows of a batch that failed must not be left out of what follows.
-    ARROW_RETURN_NOT_OK(status_);
-    status_ = ReadBatch(batch);
-    return status_;
-  }
-
- private:
-  arrow::Status ReadBatch(std::shared_ptr<arrow::RecordBatch>* batch) {
-    ARROW_RETURN_NOT_OK(options_.cancel->Check());
-    std::vector<LanceTable::RowsToRead> rows;
-    int64_t num_rows = 0;
-    while (num_rows < options_.batch_rows && fragment_ < table_->fragments_.size()) {
-      if (next_offset_ == 0) {
-        ARROW_ASSIGN_OR_RAISE(const auto deletions, table_->DeletionsOf({&fragment_, 1}, options_));
-        deletions_ = deletions[0];
-        next_deleted_run_ = 0;
-      }
-      const auto& fragment = table_->fragments_[fragment_];
-      auto runs = NextRuns(fragment.num_physical_rows, &num_rows);
-      if (!runs.empty()) rows.push_back({fragment_, std::move(runs)});
-      if (next_offset_ == fragment.num_physical_rows) {
-        ++fragment_;
-        next_offset_ = 0;
-      }
-    }
-    if (num_rows == 0) {
-      *batch = nullptr;
-      return arrow::Status::OK();
-    }
-    return table_
-        ->ReadRows(selection_, std::move(rows), {}, num_rows, /*remember_chunks=*/false, options_)
-        .Value(batch);
-  }
-
-  // The next live rows of the current fragment, as many as the batch still needs.
-  std::vector<RowRun> NextRuns(int64_t num_physical_rows, int64_t* num_rows) {
-    std::vector<RowRun> runs;
-    while (*num_rows < options_.batch_rows && next_offset_ < num_physical_rows) {
-      int64_t end = num_physical_rows;
-      if (deletions_ != nullptr && next_deleted_run_ < deletions_->runs().size()) {
-        const auto& deleted = deletions_->runs()[next_deleted_run_];
-        if (deleted.begin == next_offset_) {
-          next_offset_ = deleted.end;
-          ++next_deleted_run_;
-          continue;
-        }
-        end = deleted.begin;
-      }
-      const int64_t count = std::min(end - next_offset_, options_.batch_rows - *num_rows);
-      runs.push_back({static_cast<uint32_t>(next_offset_), static_cast<uint32_t>(*num_rows),
-                      static_cast<uint32_t>(count)});
-      next_offset_ += count;
-      *num_rows += count;
-    }
-    return runs;
-  }
-
-  const std::shared_ptr<const LanceTable> table_;
-  const LanceTable::Selection selection_;
-  const ScanOptions options_;
-  size_t fragment_ = 0;
-  int64_t next_offset_ = 0;  // in the fragment
-  std::shared_ptr<const DeletionVector> deletions_;
-  size_t next_deleted_run_ = 0;
-  arrow::Status status_;
-};
 
 LanceTable::State::State(size_t num_files, size_t num_fragments)
     : files(num_files),
@@ -248,18 +169,33 @@ arrow::Status LanceTable::FindRowCounts() {
 }
 
 arrow::Result<int64_t> LanceTable::CountRows() const {
-  int64_t num_rows = 0;
+  ARROW_ASSIGN_OR_RAISE(const auto first_ranks, FirstRanks({}));
+  return first_ranks.back();
+}
+
+arrow::Result<std::vector<int64_t>> LanceTable::FirstRanks(const ReadOptions& options) const {
+  // Files of old writers do not say how many rows they delete.
   std::vector<size_t> unknown;
   for (size_t i = 0; i < fragments_.size(); ++i) {
+    const auto& deletion_file = fragments_[i].metadata->deletion_file;
+    if (deletion_file.has_value() && deletion_file->num_deleted_rows == 0) unknown.push_back(i);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto deletions, DeletionsOf(unknown, options));
+  std::vector<int64_t> first_ranks;
+  first_ranks.reserve(fragments_.size() + 1);
+  int64_t num_rows = 0;
+  size_t next_unknown = 0;
+  for (size_t i = 0; i < fragments_.size(); ++i) {
+    first_ranks.push_back(num_rows);
     num_rows += fragments_[i].num_physical_rows;
     const auto& deletion_file = fragments_[i].metadata->deletion_file;
     if (!deletion_file.has_value()) continue;
-    num_rows -= static_cast<int64_t>(deletion_file->num_deleted_rows);
-    if (deletion_file->num_deleted_rows == 0) unknown.push_back(i);
+    num_rows -= deletion_file->num_deleted_rows != 0
+                    ? static_cast<int64_t>(deletion_file->num_deleted_rows)
+                    : deletions[next_unknown++]->num_deleted();
   }
-  ARROW_ASSIGN_OR_RAISE(const auto deletions, DeletionsOf(unknown, {}));
-  for (const auto& each : deletions) num_rows -= each->num_deleted();
-  return num_rows;
+  first_ranks.push_back(num_rows);
+  return first_ranks;
 }
 
 arrow::Result<LanceTable::Projection> LanceTable::Project(
@@ -400,12 +336,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Assemble(
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> LanceTable::Scan(
     const ScanOptions& options) const {
-  if (options.batch_rows <= 0 || options.batch_rows > UINT32_MAX) {
-    return arrow::Status::Invalid("batch_rows must be from 1 to ", UINT32_MAX, ": ",
-                                  options.batch_rows);
-  }
   ARROW_ASSIGN_OR_RAISE(auto selection, Select(options.columns));
-  return std::make_shared<LanceScan>(shared_from_this(), std::move(selection), options);
+  return LanceScan::Make(shared_from_this(), std::move(selection), options);
 }
 
 arrow::Result<size_t> LanceTable::FragmentOfId(uint64_t fragment_id) const {

@@ -211,6 +211,8 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   arrow::Status DescribeFiles(DescriptionDetail detail, TableDescription* table,
                               const ReadOptions& options) const;
 
+  /// The rank, among all live rows, of the first live row of each fragment; then their number.
+  arrow::Result<std::vector<int64_t>> FirstRanks(const ReadOptions& options) const;
   arrow::Result<size_t> FragmentOfId(uint64_t fragment_id) const;
 
   const std::shared_ptr<const LanceDataset> dataset_;

@@ -13,6 +13,7 @@
 
 #include "croupier/table.h"
 #include "croupier/table/find_column.h"
+#include "croupier/table/pool_of.h"
 #include "croupier/table/row_id_array.h"
 #include "croupier/table/system_columns.h"
 
@@ -49,10 +50,6 @@ arrow::Result<std::shared_ptr<arrow::Array>> SystemValues(const std::string& nam
   return builder.Finish();
 }
 
-arrow::MemoryPool* PoolOf(const ReadOptions& options) {
-  return options.pool != nullptr ? options.pool : arrow::default_memory_pool();
-}
-
 class MemoryScan : public arrow::RecordBatchReader {
  public:
   MemoryScan(std::shared_ptr<arrow::Table> rows, std::shared_ptr<arrow::Schema> schema,
@@ -70,13 +67,14 @@ class MemoryScan : public arrow::RecordBatchReader {
     }
     // Chunks of a column may end anywhere; a batch of this reader ends where the options say.
     ARROW_ASSIGN_OR_RAISE(
-        auto rows, rows_->Slice(next_row_, num_rows)->CombineChunksToBatch(PoolOf(options_)));
+        auto rows,
+        rows_->Slice(next_row_, num_rows)->CombineChunksToBatch(table::PoolOf(options_)));
     arrow::ArrayVector arrays;
     for (const auto& field : schema_->fields()) {
       auto array = rows->GetColumnByName(field->name());
       if (array == nullptr) {
-        ARROW_ASSIGN_OR_RAISE(array,
-                              SystemValues(field->name(), next_row_, num_rows, PoolOf(options_)));
+        ARROW_ASSIGN_OR_RAISE(
+            array, SystemValues(field->name(), next_row_, num_rows, table::PoolOf(options_)));
       }
       arrays.push_back(std::move(array));
     }
@@ -119,7 +117,8 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
     ARROW_RETURN_NOT_OK(options.cancel->Check());
     ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*rows_->schema(), columns));
     ARROW_ASSIGN_OR_RAISE(const auto stored, SelectStored(*schema));
-    ARROW_ASSIGN_OR_RAISE(const auto indices, table::MakeRowIdArray(row_ids, PoolOf(options)));
+    ARROW_ASSIGN_OR_RAISE(const auto indices,
+                          table::MakeRowIdArray(row_ids, table::PoolOf(options)));
     for (const uint64_t row_id : row_ids) {
       if (row_id >= static_cast<uint64_t>(rows_->num_rows())) {
         return arrow::Status::IndexError("no row of ", location_, " has the row id ", row_id, " (",
@@ -128,7 +127,7 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
     }
     ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
     // One thread: a pool of Arrow's would be shared with the rest of the process.
-    arrow::compute::ExecContext context(PoolOf(options));
+    arrow::compute::ExecContext context(table::PoolOf(options));
     context.set_use_threads(false);
     arrow::ArrayVector arrays;
     for (const auto& field : schema->fields()) {
@@ -156,7 +155,7 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
         arrays.push_back(chunked->chunk(0));
       } else {
         ARROW_ASSIGN_OR_RAISE(auto whole, arrow::Table::Make(arrow::schema({field}), {chunked})
-                                              ->CombineChunksToBatch(PoolOf(options)));
+                                              ->CombineChunksToBatch(table::PoolOf(options)));
         arrays.push_back(whole->column(0));
       }
     }

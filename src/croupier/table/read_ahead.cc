@@ -1,4 +1,4 @@
-#include "croupier/loader/read_ahead.h"
+#include "croupier/table/read_ahead.h"
 
 #include <algorithm>
 #include <chrono>
@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-namespace croupier::loader {
+namespace croupier::table {
 
 namespace {
 
@@ -22,19 +22,12 @@ constexpr int64_t kMaxWindowBytes = 16 << 20;
 // How long a wait lasts before the token is asked again.
 constexpr auto kWaitSlice = std::chrono::milliseconds(20);
 
-arrow::Status AtBatch(int64_t batch, PositionRange range, const arrow::Status& status) {
-  return status.WithMessage("batch ", batch, " (positions ", range.begin, " to ", range.end - 1,
-                            "): ", status.message());
-}
-
 }  // namespace
 
-ReadAhead::ReadAhead(BatchPlan plan, int64_t first_batch, ReadPositions read,
-                     ReadAheadOptions options, std::atomic<int64_t>* read_microseconds)
+ReadAhead::ReadAhead(BatchPlan plan, int64_t first_batch, ReadRows read, ReadAheadOptions options)
     : plan_(plan),
       read_(std::move(read)),
       options_(options),
-      read_microseconds_(read_microseconds),
       num_threads_(std::min<int64_t>(options_.num_threads, plan_.num_batches() - first_batch)),
       next_batch_(first_batch) {
   // Signals are for the threads of the program: Python's Ctrl-C must interrupt its main thread.
@@ -156,8 +149,13 @@ void ReadAhead::RunThread() {
   }
 }
 
+arrow::Status ReadAhead::AtBatch(int64_t batch, const arrow::Status& status) const {
+  const auto range = plan_.Batches(batch, 1);
+  return status.WithMessage("batch ", batch, " (", options_.unit, " ", range.begin, " to ",
+                            range.end - 1, "): ", status.message());
+}
+
 void ReadAhead::MakeWindow(Window* window) {
-  const auto started = std::chrono::steady_clock::now();
   const auto range = plan_.Batches(window->first_batch, window->num_batches);
   auto rows = read_(range, stop_);
   if (rows.ok()) {
@@ -166,7 +164,7 @@ void ReadAhead::MakeWindow(Window* window) {
       window->batches.push_back((*rows)->Slice(part.begin - range.begin, part.num_rows()));
     }
   } else if (window->num_batches == 1 || rows.status().IsCancelled()) {
-    window->error = AtBatch(window->first_batch, range, rows.status());
+    window->error = AtBatch(window->first_batch, rows.status());
   } else {
     // One bad row must not take the good batches before it along: read them one by one.
     for (int64_t i = 0; i < window->num_batches && window->error.ok(); ++i) {
@@ -175,14 +173,10 @@ void ReadAhead::MakeWindow(Window* window) {
       if (batch.ok()) {
         window->batches.push_back(*std::move(batch));
       } else {
-        window->error = AtBatch(window->first_batch + i, part, batch.status());
+        window->error = AtBatch(window->first_batch + i, batch.status());
       }
     }
   }
-  read_microseconds_->fetch_add(std::chrono::duration_cast<std::chrono::microseconds>(
-                                    std::chrono::steady_clock::now() - started)
-                                    .count(),
-                                std::memory_order_relaxed);
 }
 
-}  // namespace croupier::loader
+}  // namespace croupier::table

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -14,22 +13,25 @@
 #include <arrow/result.h>
 
 #include "croupier/cancel.h"
-#include "croupier/loader/batch_plan.h"
+#include "croupier/table/batch_plan.h"
 
-namespace croupier::loader {
+namespace croupier::table {
 
-/// Reads the rows at some positions, in order.
-using ReadPositions = std::function<arrow::Result<std::shared_ptr<arrow::RecordBatch>>(
-    PositionRange, const CancelToken&)>;
+/// Reads some rows of the order, in order.
+using ReadRows = std::function<arrow::Result<std::shared_ptr<arrow::RecordBatch>>(
+    IndexRange, const CancelToken&)>;
 
 struct ReadAheadOptions {
   int num_threads = 1;
   /// Bytes of windows that are being made or wait for the consumer. The window that the consumer
   /// needs next is made in any case.
   int64_t budget_bytes = 0;
+  /// What rows of the plan are called in messages.
+  const char* unit = "positions";
 };
 
-/// The threads of one loader in one process: they read windows of batches ahead of the consumer.
+/// The threads of one loader or scan in one process: they read windows of batches ahead of the
+/// consumer.
 ///
 /// A window is a run of consecutive batches that one thread reads by one call, so that rows which
 /// lie close together in storage are read and decoded together. Windows begin with one batch, for a
@@ -39,8 +41,7 @@ struct ReadAheadOptions {
 class ReadAhead {
  public:
   /// Start threads at batch `first_batch` of the plan.
-  ReadAhead(BatchPlan plan, int64_t first_batch, ReadPositions read, ReadAheadOptions options,
-            std::atomic<int64_t>* read_microseconds);
+  ReadAhead(BatchPlan plan, int64_t first_batch, ReadRows read, ReadAheadOptions options);
   /// Stops.
   ~ReadAhead();
 
@@ -70,11 +71,11 @@ class ReadAhead {
   bool MayStartWindow() const;
   int64_t BatchesOfNextWindow() const;
   void MakeWindow(Window* window);
+  arrow::Status AtBatch(int64_t batch, const arrow::Status& status) const;
 
   const BatchPlan plan_;
-  const ReadPositions read_;
+  const ReadRows read_;
   const ReadAheadOptions options_;
-  std::atomic<int64_t>* const read_microseconds_;
   const int64_t num_threads_;
   CancelFlag stop_;
 
@@ -94,4 +95,4 @@ class ReadAhead {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace croupier::loader
+}  // namespace croupier::table

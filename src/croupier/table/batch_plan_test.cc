@@ -1,8 +1,8 @@
-#include "croupier/loader/batch_plan.h"
+#include "croupier/table/batch_plan.h"
 
 #include <gtest/gtest.h>
 
-namespace croupier::loader {
+namespace croupier::table {
 namespace {
 
 TEST(BatchPlanTest, EveryPositionIsInOneBatchAndOnlyTheLastIsShort) {
@@ -22,18 +22,18 @@ TEST(BatchPlanTest, EveryPositionIsInOneBatchAndOnlyTheLastIsShort) {
 TEST(BatchPlanTest, DroppingTheLastLeavesFullBatchesOnly) {
   const auto plan = BatchPlan::Make({0, 29}, 10, true).ValueOrDie();
   EXPECT_EQ(plan.num_batches(), 2);
-  EXPECT_EQ(plan.Batches(0, 2), (PositionRange{0, 20}));
+  EXPECT_EQ(plan.Batches(0, 2), (IndexRange{0, 20}));
 }
 
 TEST(BatchPlanTest, ARunOfBatchesEndsWithTheRange) {
   const auto plan = BatchPlan::Make({0, 29}, 10, false).ValueOrDie();
-  EXPECT_EQ(plan.Batches(1, 2), (PositionRange{10, 29}));
+  EXPECT_EQ(plan.Batches(1, 2), (IndexRange{10, 29}));
 }
 
 TEST(BatchPlanTest, ABatchLargerThanAnyTableIsOneBatch) {
   const auto plan = BatchPlan::Make({0, 7}, INT64_MAX, false).ValueOrDie();
   EXPECT_EQ(plan.num_batches(), 1);
-  EXPECT_EQ(plan.Batches(0, 1), (PositionRange{0, 7}));
+  EXPECT_EQ(plan.Batches(0, 1), (IndexRange{0, 7}));
 }
 
 TEST(BatchPlanTest, OptionsOutOfRangeAreInvalid) {
@@ -44,4 +44,4 @@ TEST(BatchPlanTest, OptionsOutOfRangeAreInvalid) {
 }
 
 }  // namespace
-}  // namespace croupier::loader
+}  // namespace croupier::table

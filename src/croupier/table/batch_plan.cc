@@ -1,16 +1,15 @@
-#include "croupier/loader/batch_plan.h"
+#include "croupier/table/batch_plan.h"
 
 #include <algorithm>
 
 #include <arrow/status.h>
 
-namespace croupier::loader {
+namespace croupier::table {
 
-arrow::Result<BatchPlan> BatchPlan::Make(PositionRange range, int64_t batch_rows, bool drop_last) {
+arrow::Result<BatchPlan> BatchPlan::Make(IndexRange range, int64_t batch_rows, bool drop_last) {
   if (batch_rows <= 0) return arrow::Status::Invalid("batch_rows must be positive: ", batch_rows);
   if (range.begin < 0 || range.end < range.begin) {
-    return arrow::Status::Invalid("positions must be a range: [", range.begin, ", ", range.end,
-                                  ")");
+    return arrow::Status::Invalid("rows must be a range: [", range.begin, ", ", range.end, ")");
   }
   BatchPlan plan;
   plan.range_ = range;
@@ -20,7 +19,7 @@ arrow::Result<BatchPlan> BatchPlan::Make(PositionRange range, int64_t batch_rows
   return plan;
 }
 
-PositionRange BatchPlan::Batches(int64_t first_batch, int64_t num_batches) const {
+IndexRange BatchPlan::Batches(int64_t first_batch, int64_t num_batches) const {
   // No product overflows: a batch that exists begins inside the range.
   const int64_t begin = range_.begin + first_batch * batch_rows_;
   const int64_t rows_left = range_.end - begin;
@@ -29,4 +28,4 @@ PositionRange BatchPlan::Batches(int64_t first_batch, int64_t num_batches) const
   return {begin, begin + num_rows};
 }
 
-}  // namespace croupier::loader
+}  // namespace croupier::table
