@@ -8,7 +8,8 @@ class Config:
 
     They follow the CPUs and the memory that the process may use (CPU affinity, control group), and
     environment variables override them: ``CROUPIER_NUM_THREADS``, ``CROUPIER_PREFETCH_BYTES``,
-    ``CROUPIER_CACHE_BYTES``, ``CROUPIER_IO_THREADS``. Sizes may end in K, M, G or T.
+    ``CROUPIER_CACHE_BYTES``, ``CROUPIER_METADATA_BYTES``, ``CROUPIER_IO_THREADS``. Sizes may end
+    in K, M, G or T.
 
     Example:
         >>> import os
@@ -35,6 +36,11 @@ class Config:
     def cache_bytes(self) -> int:
         """Bytes of decoded data that the process remembers."""
         return _core.read_config()["cache_bytes"][0]
+
+    @property
+    def metadata_bytes(self) -> int:
+        """Bytes of the metadata of data files that the process remembers."""
+        return _core.read_config()["metadata_bytes"][0]
 
     @property
     def io_threads(self) -> int:

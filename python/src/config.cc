@@ -18,6 +18,7 @@ void RegisterConfig(nb::module_& module) {
         add("num_threads", config.num_threads);
         add("prefetch_bytes", config.prefetch_bytes);
         add("cache_bytes", config.cache_bytes);
+        add("metadata_bytes", config.metadata_bytes);
         add("io_threads", config.io_threads);
         return settings;
       },

@@ -32,9 +32,10 @@ def test_repr_shows_every_setting_with_its_source(monkeypatch):
         "num_threads",
         "prefetch_bytes",
         "cache_bytes",
+        "metadata_bytes",
         "io_threads",
     ]
-    assert lines[4].split() == ["io_threads", "5", "(environment", "CROUPIER_IO_THREADS)"]
+    assert lines[5].split() == ["io_threads", "5", "(environment", "CROUPIER_IO_THREADS)"]
 
 
 def test_unknown_setting_is_an_error():

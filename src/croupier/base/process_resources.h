@@ -35,7 +35,9 @@ struct Config {
   Setting<int64_t>
       prefetch_bytes;  ///< CROUPIER_PREFETCH_BYTES: read ahead by a loader or scan; at most 256 MiB
   Setting<int64_t> cache_bytes;  ///< CROUPIER_CACHE_BYTES: decoded data remembered; at most 1 GiB
-  Setting<int> io_threads;       ///< CROUPIER_IO_THREADS: reads that wait for storage at a time
+  /// CROUPIER_METADATA_BYTES: metadata of files remembered; at most 512 MiB
+  Setting<int64_t> metadata_bytes;
+  Setting<int> io_threads;  ///< CROUPIER_IO_THREADS: reads that wait for storage at a time
 
   /// Read the settings as they are now; Invalid names the variable that cannot be parsed.
   static arrow::Result<Config> FromProcess();

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include <arrow/result.h>
@@ -22,27 +23,72 @@
 
 namespace croupier::table {
 
-/// One page as a process knows it: its metadata from the start, opened when its headers were read.
+class CachedFile;
+class FileCache;
+
+/// The byte budget of what a process remembers of data files: that they are open, the metadata of
+/// their columns, the headers of their pages.
+///
+/// Over budget, what no read has used for longest is forgotten, headers and whole files alike, and
+/// read again when it is needed again. Who uses it at that moment keeps it alive. Any number of
+/// threads. Lives below a ProcessLocal.
+class MetadataBudget {
+ public:
+  explicit MetadataBudget(int64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+
+  /// The budget of this process, from Config. A forked child starts with nothing remembered.
+  static MetadataBudget& OfProcess();
+
+  /// Begin a read: give the time that its uses are stamped with.
+  int64_t BeginRead() { return now_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  /// End a read: if it went over budget, forget until a quarter of the budget is free.
+  void EndRead();
+
+  int64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class CachedFile;
+  friend class FileCache;
+  void Sweep();
+
+  const int64_t limit_bytes_;
+  std::atomic<int64_t> now_{0};
+  std::atomic<int64_t> used_bytes_{0};
+  // Guards caches_ and all counts of bytes in their files and pages. Taken before the mutexes of
+  // caches, files and pages; never held while reading.
+  std::mutex mutex_;
+  std::unordered_set<FileCache*> caches_;
+};
+
+/// A page whose headers were read.
+struct OpenedPage {
+  /// \param cache that remembers decoded chunks
+  OpenedPage(std::shared_ptr<const format::Page> page, DecodedCache* cache);
+
+  const std::shared_ptr<const format::Page> page;
+  const std::unique_ptr<DecodedPage> decoded;  ///< null unless the page has chunks
+};
+
+/// One page as a process knows it: its metadata from the start, opened while its headers are
+/// remembered.
 class CachedPage {
  public:
   explicit CachedPage(const format::PageMetadata* metadata) : metadata_(metadata) {}
 
   const format::PageMetadata& metadata() const { return *metadata_; }
 
-  /// The opened page, or null before SetPage.
-  const format::Page* page() const { return opened_.load(std::memory_order_acquire); }
-  /// Where decoded chunks are remembered; null unless the opened page has chunks.
-  DecodedPage* decoded() const { return decoded_.get(); }
-
-  /// Open; the first of several threads counts.
-  void SetPage(std::shared_ptr<const format::Page> page, DecodedCache* cache);
+  /// The opened page, or null.
+  std::shared_ptr<const OpenedPage> Find(int64_t now);
 
  private:
+  friend class CachedFile;
+  friend class MetadataBudget;
+
   const format::PageMetadata* const metadata_;
-  std::mutex mutex_;  // guards SetPage against itself
-  std::shared_ptr<const format::Page> page_;
-  std::unique_ptr<DecodedPage> decoded_;
-  std::atomic<const format::Page*> opened_{nullptr};
+  std::atomic<int64_t> last_use_{0};
+  int64_t num_bytes_ = 0;  // counted for the headers; guarded by the budget
+  std::mutex mutex_;       // guards opened_; held only to look and to set
+  std::shared_ptr<const OpenedPage> opened_;
 };
 
 /// One column of a data file: its pages in row order.
@@ -60,6 +106,9 @@ class CachedColumn {
   /// Find the page of a row in [0, num_rows()).
   size_t PageOf(int64_t row) const;
 
+  /// Memory of the metadata, without headers of pages.
+  int64_t memory_bytes() const;
+
  private:
   std::shared_ptr<const format::ColumnMetadata> metadata_;
   std::shared_ptr<const format::LeafPath> path_;
@@ -71,9 +120,13 @@ class CachedColumn {
 /// Any number of threads. Lives below a ProcessLocal.
 class CachedFile {
  public:
+  /// \param budget that what is remembered counts against; must outlive the file
   CachedFile(std::shared_ptr<const storage::Object> object, format::FileFooter footer,
-             format::ColumnDirectory directory)
-      : object_(std::move(object)), footer_(footer), directory_(std::move(directory)) {}
+             format::ColumnDirectory directory, MetadataBudget* budget)
+      : object_(std::move(object)),
+        footer_(footer),
+        directory_(std::move(directory)),
+        budget_(budget) {}
 
   const std::shared_ptr<const storage::Object>& object() const { return object_; }
   const format::FileFooter& footer() const { return footer_; }
@@ -84,24 +137,43 @@ class CachedFile {
   /// Remember a column; gives the one remembered before, if another thread was first.
   std::shared_ptr<const CachedColumn> Insert(int32_t column_index,
                                              std::shared_ptr<const CachedColumn> column);
+  /// Remember an opened page of one of its columns, likewise.
+  std::shared_ptr<const OpenedPage> Insert(CachedPage* page,
+                                           std::shared_ptr<const OpenedPage> opened);
 
  private:
+  friend class FileCache;
+  friend class MetadataBudget;
+  int64_t memory_bytes() const;
+
   const std::shared_ptr<const storage::Object> object_;
   const format::FileFooter footer_;
   const format::ColumnDirectory directory_;
-  std::mutex mutex_;  // guards columns_; held only to look and to insert
+  MetadataBudget* const budget_;
+  std::atomic<int64_t> last_use_{0};
+  // Guarded by the budget: a file that a cache has forgotten, or never had, counts no bytes.
+  bool remembered_ = false;
+  int64_t num_bytes_ = 0;  // with its columns and the headers of their pages
+  std::mutex mutex_;       // guards columns_; held only to look and to insert
   std::map<int32_t, std::shared_ptr<const CachedColumn>> columns_;
 };
 
 /// The open data files of one table in one process, by their number in the table.
 class FileCache {
  public:
-  explicit FileCache(size_t num_files) : files_(num_files) {}
+  /// \param budget must outlive the cache
+  FileCache(size_t num_files, MetadataBudget* budget);
+  ~FileCache();
 
-  std::shared_ptr<CachedFile> Find(size_t file_number);
+  MetadataBudget& budget() const { return *budget_; }
+
+  std::shared_ptr<CachedFile> Find(size_t file_number, int64_t now);
   std::shared_ptr<CachedFile> Insert(size_t file_number, std::shared_ptr<CachedFile> file);
 
  private:
+  friend class MetadataBudget;
+
+  MetadataBudget* const budget_;
   std::mutex mutex_;  // guards files_; held only to look and to insert
   std::vector<std::shared_ptr<CachedFile>> files_;
 };

@@ -43,7 +43,7 @@ std::shared_ptr<arrow::Schema> WithBytesOfBlobs(const format::Manifest& manifest
 }  // namespace
 
 LanceTable::State::State(size_t num_files, size_t num_fragments)
-    : files(num_files),
+    : files(num_files, &MetadataBudget::OfProcess()),
       decoded(&DecodedCache::OfProcess()),
       deletions(num_fragments),
       row_ids(num_fragments),

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -10,6 +11,7 @@
 
 #include "croupier/base/hash.h"
 #include "croupier/table.h"
+#include "croupier/table/file_cache.h"
 #include "croupier/table/test_tables.h"
 #include "croupier/testing/child_process.h"
 
@@ -165,6 +167,16 @@ TEST(LanceTableCancelTest, ATakeStopsWhereverItIsAndTheTableIsUsableAfter) {
     ASSERT_TRUE(taken.TakesRight(1)) << num_cancelled;
   }
   EXPECT_GE(num_cancelled, 4);  // at least once for each of the four waves of reads
+}
+
+TEST(LanceTableForkTest, ABudgetThatHoldsNothingMakesReadsSlowNotWrong) {
+  const TakenTable taken("records");
+  ExpectRightInChild([&] {
+    // The child reads its settings anew.
+    setenv("CROUPIER_METADATA_BYTES", "1", 1);
+    const bool right = taken.TakesRight(1) && taken.ScansRight() && taken.TakesRight(2);
+    return right && MetadataBudget::OfProcess().used_bytes() == 0;
+  });
 }
 
 TEST(LanceTableCancelTest, AScanStopsWhereverItIs) {

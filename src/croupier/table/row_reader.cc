@@ -66,10 +66,12 @@ struct PageRows {
   std::shared_ptr<const CachedColumn> cached_column;  // keeps the page alive
   std::shared_ptr<CachedFile> file;
   size_t page_index = 0;
-  std::vector<RowRun> runs;       // rows count from the first of the page
-  ListLeaf* list_leaf = nullptr;  // which the rows belong to, if they are not rows of the table
+  std::vector<RowRun> runs;                  // rows count from the first of the page
+  ListLeaf* list_leaf = nullptr;             // which the rows belong to, if not to the table
+  std::shared_ptr<const OpenedPage> opened;  // null until OpenPages
 
-  CachedPage& page() const { return cached_column->page(page_index); }
+  CachedPage& cached_page() const { return cached_column->page(page_index); }
+  const format::Page& page() const { return *opened->page; }
 };
 
 // Rows of one chunk: a part of the runs of its page, with rows that count from the first of the
@@ -103,7 +105,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         decoded_cache_(decoded_cache),
         scheduler_(scheduler),
         cancel_(cancel),
-        pool_(pool) {}
+        pool_(pool),
+        now_(files->budget().BeginRead()) {}
 
   using Arrays = std::vector<std::shared_ptr<arrow::ArrayData>>;
 
@@ -111,7 +114,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     ARROW_RETURN_NOT_OK(OpenFiles());
     ARROW_RETURN_NOT_OK(OpenColumns());
     ARROW_RETURN_NOT_OK(FindListItems());
-    ARROW_RETURN_NOT_OK(OpenPages(page_rows_));
+    ARROW_RETURN_NOT_OK(OpenPages(&page_rows_));
     // Only now: the pages say that values are as wide as the schema claims.
     for (const auto& column : columns_) {
       const int64_t scale = column.path->page_rows_per_row();
@@ -209,7 +212,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     std::vector<Opening> openings;
     storage::RangeFetch tails;
     for (const auto& [file_number, location] : wanted) {
-      if (auto file = files_->Find(file_number)) {
+      if (auto file = files_->Find(file_number, now_)) {
         open_files_.emplace(file_number, std::move(file));
         continue;
       }
@@ -254,8 +257,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       auto directory =
           format::ColumnDirectory::Parse(table, opening.footer, opening.object->size_bytes());
       if (!directory.ok()) return AtFile(*opening.object, directory.status());
-      auto file =
-          std::make_shared<CachedFile>(opening.object, opening.footer, *std::move(directory));
+      auto file = std::make_shared<CachedFile>(opening.object, opening.footer,
+                                               *std::move(directory), &files_->budget());
       open_files_.emplace(opening.file_number,
                           files_->Insert(opening.file_number, std::move(file)));
       tails_.emplace(opening.file_number, std::move(tail));
@@ -397,7 +400,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         if (page_end_ == 0 || row >= page_end_) {
           rows_.page_index = rows_.cached_column->PageOf(row);
           pages_->push_back(rows_);
-          const auto& metadata = rows_.page().metadata();
+          const auto& metadata = rows_.cached_page().metadata();
           page_begin_ = metadata.first_row;
           page_end_ = page_begin_ + metadata.num_rows;
         }
@@ -429,7 +432,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     const int64_t scale = path->page_rows_per_row();
     ARROW_ASSIGN_OR_RAISE(const auto cached, FindColumn(column, file.get(), location.column_index,
                                                         *path, fragment.num_physical_rows * scale));
-    PageCutter cutter({column, cached, file, 0, {}, nullptr}, &page_rows_);
+    PageCutter cutter({column, cached, file, 0, {}, nullptr, nullptr}, &page_rows_);
     for (const RowRun& run : fragment.runs) {
       cutter.Add(run.row * scale, static_cast<uint32_t>(run.slot * scale), run.count * scale);
     }
@@ -486,20 +489,20 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         const bool is_list = depth + 1 < leaf.columns.size();
         ARROW_ASSIGN_OR_RAISE(const auto cached, FindColumn(leaf.column, leaf.file.get(), index,
                                                             *path, leaf.num_rows));
-        PageCutter cutter({leaf.column, cached, leaf.file, 0, {}, &leaf},
+        PageCutter cutter({leaf.column, cached, leaf.file, 0, {}, &leaf, nullptr},
                           is_list ? &lists : &page_rows_);
         for (const auto& run : leaf.rows.rows()) cutter.Add(run.row, run.slot, run.count);
         leaf.num_rows = cached->num_items();
       }
-      ARROW_RETURN_NOT_OK(OpenPages(lists));
+      ARROW_RETURN_NOT_OK(OpenPages(&lists));
       for (const PageRows& rows : lists) {
-        const auto* page = rows.page().page()->AsLists();
+        const auto* page = rows.page().AsLists();
         if (page == nullptr) {
           return AtPage(rows, arrow::Status::SerializationError("the page holds no lists"));
         }
         for (const RowRun& run : rows.runs) {
           const auto status = rows.list_leaf->rows.AddLists(
-              *page, rows.page().metadata().first_item, run.row, run.count);
+              *page, rows.cached_page().metadata().first_item, run.row, run.count);
           if (!status.ok()) return AtPage(rows, status);
         }
       }
@@ -557,17 +560,18 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   }
 
   // Wave 3: the headers of pages that are not open yet.
-  arrow::Status OpenPages(const std::deque<PageRows>& page_rows) {
+  arrow::Status OpenPages(std::deque<PageRows>* page_rows) {
     struct Opening {
-      const PageRows* rows;
+      PageRows* rows;
       std::vector<size_t> fetched;
     };
     std::vector<Opening> openings;
     storage::RangeFetch fetch;
-    for (const auto& rows : page_rows) {
-      if (rows.page().page() != nullptr) continue;
+    for (auto& rows : *page_rows) {
+      rows.opened = rows.cached_page().Find(now_);
+      if (rows.opened != nullptr) continue;
       Opening opening{&rows, {}};
-      for (const ByteRange range : format::Page::HeaderRanges(rows.page().metadata())) {
+      for (const ByteRange range : format::Page::HeaderRanges(rows.cached_page().metadata())) {
         opening.fetched.push_back(fetch.Add(rows.file->object(), range));
       }
       openings.push_back(std::move(opening));
@@ -576,16 +580,24 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     for (const auto& opening : openings) {
       std::vector<std::shared_ptr<arrow::Buffer>> headers;
       for (const size_t fetched : opening.fetched) {
+        // A copy, where it was read together with others, so that it is forgotten by itself.
         const auto bytes = fetch.bytes(fetched);
-        headers.push_back(arrow::SliceBuffer(fetch.owner(fetched),
-                                             bytes.data() - fetch.owner(fetched)->data(),
-                                             static_cast<int64_t>(bytes.size())));
+        const auto& owner = fetch.owner(fetched);
+        if (static_cast<int64_t>(bytes.size()) == owner->size()) {
+          headers.push_back(owner);
+        } else {
+          ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> copy,
+                                arrow::AllocateBuffer(static_cast<int64_t>(bytes.size())));
+          std::ranges::copy(bytes, copy->mutable_data());
+          headers.push_back(std::move(copy));
+        }
       }
-      CachedPage& cached = opening.rows->page();
+      CachedPage& cached = opening.rows->cached_page();
       auto page =
           format::Page::Open(cached.metadata(), opening.rows->cached_column->path(), headers);
       if (!page.ok()) return AtPage(*opening.rows, page.status());
-      cached.SetPage(*std::move(page), decoded_cache_);
+      opening.rows->opened = opening.rows->file->Insert(
+          &cached, std::make_shared<const OpenedPage>(*std::move(page), decoded_cache_));
     }
     return arrow::Status::OK();
   }
@@ -600,7 +612,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       }
     }
     for (auto& rows : page_rows_) {
-      const format::Page& page = *rows.page().page();
+      const format::Page& page = rows.page();
       if (const auto* chunks = page.AsChunks()) {
         PlanChunks(*chunks, &rows);
       } else if (const auto* records = page.AsRecords()) {
@@ -652,7 +664,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     rows->runs = std::move(runs);
     std::vector<int64_t> chunks;
     for (size_t i = first; i < chunk_rows_.size(); ++i) chunks.push_back(chunk_rows_[i].chunk);
-    auto found = rows->page().decoded()->Find(chunks);
+    auto found = rows->opened->decoded->Find(chunks);
     for (size_t i = first; i < chunk_rows_.size(); ++i) {
       ChunkRows& chunk_rows = chunk_rows_[i];
       chunk_rows.decoded = std::move(found[i - first]);
@@ -710,7 +722,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     }
     for (const auto& record_rows : record_rows_) {
       const PageRows& rows = *record_rows.page_rows;
-      const auto* page = rows.page().page()->AsRecords();
+      const auto* page = rows.page().AsRecords();
       auto& assembler = AssemblerOf(rows);
       assembler.Keep(data_.owner(record_rows.fetched));
       const auto status =
@@ -719,7 +731,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       if (!status.ok()) return AtPage(rows, status);
     }
     for (const auto& rows : page_rows_) {
-      const auto* page = rows.page().page()->AsConstant();
+      const auto* page = rows.page().AsConstant();
       if (page == nullptr) continue;
       const auto status = page->Decode(rows.runs, &AssemblerOf(rows));
       if (!status.ok()) return AtPage(rows, status);
@@ -730,13 +742,13 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   arrow::Status DecodeChunk(ChunkRows* chunk_rows, bool remember_chunks) {
     const PageRows& rows = *chunk_rows->page_rows;
     if (chunk_rows->decoded.array == nullptr) {
-      const auto* page = rows.page().page()->AsChunks();
+      const auto* page = rows.page().AsChunks();
       ARROW_ASSIGN_OR_RAISE(
           auto decoded, page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched),
                                           remember_chunks ? arrow::default_memory_pool() : pool_));
       if (remember_chunks) {
-        rows.page().decoded()->Insert(chunk_rows->chunk, decoded,
-                                      arrow::util::TotalBufferSize(*decoded.array));
+        rows.opened->decoded->Insert(chunk_rows->chunk, decoded,
+                                     arrow::util::TotalBufferSize(*decoded.array));
       }
       chunk_rows->decoded = std::move(decoded);
     }
@@ -756,6 +768,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   storage::IoScheduler* const scheduler_;
   const CancelToken& cancel_;
   arrow::MemoryPool* const pool_;
+  const int64_t now_;  // the time of this read, for what is remembered
 
   std::vector<std::unique_ptr<format::ColumnAssembler>> assemblers_;
   FileByNumber open_files_;
@@ -777,7 +790,9 @@ arrow::Result<std::vector<std::shared_ptr<arrow::ArrayData>>> RowReader::Read(
   decoded_->BeginTake();
   auto read =
       std::make_shared<RowRead>(leaves, fragments, files_, decoded_, scheduler_, cancel, pool);
-  return read->Run(num_slots, remember_chunks);
+  auto arrays = read->Run(num_slots, remember_chunks);
+  files_->budget().EndRead();
+  return arrays;
 }
 
 }  // namespace croupier::table
