@@ -15,10 +15,21 @@ from collections.abc import Callable, Iterator
 import lance
 import numpy as np
 import pyarrow as pa
+from lance.file import LanceFileWriter
+from lance.fragment import DataFile
 
 SEED = 1
 # A change to what is written below needs another version: data made before is not looked at again.
 DATA_VERSION = 1
+
+
+def warm(*paths: pathlib.Path) -> None:
+    """Read every byte of some files, so that the page cache holds them."""
+    for path in paths:
+        if path.is_file():
+            with path.open("rb", buffering=0) as file:
+                while file.read(1 << 22):
+                    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +52,7 @@ class Dataset:
 
     def warm(self) -> None:
         """Read every byte, so that the page cache holds it."""
-        for path in [pathlib.Path(self.ipc), *pathlib.Path(self.lance).rglob("*")]:
-            if path.is_file():
-                with path.open("rb", buffering=0) as file:
-                    while file.read(1 << 22):
-                        pass
+        warm(pathlib.Path(self.ipc), *pathlib.Path(self.lance).rglob("*"))
 
 
 def make_images(rng: np.random.Generator, num_rows: int) -> pa.RecordBatch:
@@ -108,17 +115,55 @@ def provide(name: str, *, full: bool) -> Dataset:
     """Find a table in the cache, or make it."""
     recipe = RECIPES[name]
     num_rows = recipe.full_rows if full else recipe.quick_rows
-    folder = cache_folder() / f"{name}-{num_rows}-v{DATA_VERSION}"
-    dataset = Dataset(name, num_rows, folder)
-    if folder.exists():
-        return dataset
-    print(f"making {folder} …", flush=True)
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    _write(Dataset(name, num_rows, unfinished), recipe)
-    unfinished.rename(folder)
-    return dataset
+
+    def write(folder: pathlib.Path) -> None:
+        _write(Dataset(name, num_rows, folder), recipe)
+
+    folder = _provide_folder(f"{name}-{num_rows}-v{DATA_VERSION}", write)
+    return Dataset(name, num_rows, folder)
+
+
+def provide_fragments(num_fragments: int) -> pathlib.Path:
+    """Find or make a Lance table of 100 int64 columns, each fragment 64 rows of them."""
+
+    def write(folder: pathlib.Path) -> None:
+        rng = np.random.default_rng(SEED)
+        num_rows = 64 * num_fragments
+        table = pa.table({f"c{i}": rng.integers(0, 2**40, num_rows) for i in range(100)})
+        lance.write_dataset(table, str(folder), max_rows_per_file=64, max_rows_per_group=64)
+
+    return _provide_folder(f"fragments-{num_fragments}-v{DATA_VERSION}.lance", write)
+
+
+def provide_pages(num_pages: int) -> pathlib.Path:
+    """Find or make a Lance table of one int64 column in one file, each page 1024 rows of it."""
+    schema = pa.schema({"x": pa.int64()})
+
+    def write(folder: pathlib.Path) -> None:
+        rng = np.random.default_rng(SEED)
+        (folder / "data").mkdir()
+        # A writer that buffers one byte makes a page of each batch.
+        with LanceFileWriter(str(folder / "data" / "x.lance"), schema, data_cache_bytes=1) as file:
+            for _ in range(num_pages):
+                file.write_batch(pa.record_batch({"x": rng.integers(0, 2**40, 1024)}))
+        fragment = lance.FragmentMetadata(
+            id=0, files=[DataFile("x.lance", [0], [0], 2, 1)], physical_rows=1024 * num_pages
+        )
+        lance.LanceDataset.commit(str(folder), lance.LanceOperation.Overwrite(schema, [fragment]))
+
+    return _provide_folder(f"pages-{num_pages}-v{DATA_VERSION}.lance", write)
+
+
+def _provide_folder(name: str, write: Callable[[pathlib.Path], None]) -> pathlib.Path:
+    folder = cache_folder() / name
+    if not folder.exists():
+        print(f"making {folder} …", flush=True)
+        unfinished = folder.with_name(f"{name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        write(unfinished)
+        unfinished.rename(folder)
+    return folder
 
 
 def _write(dataset: Dataset, recipe: Recipe) -> None:

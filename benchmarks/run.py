@@ -1,8 +1,10 @@
-"""Measure readers of shuffled batches side by side, and print ratios.
+"""Measure readers side by side, and print ratios.
 
-    ./run bench [--quick | --full] [--tables NAME …] [--peers NAME …] [--repeats N] [--json FILE]
+    ./run bench [--quick | --full] [--parts NAME …] [--tables NAME …] [--peers NAME …]
+                [--repeats N] [--json FILE]
 
-One epoch of every table in shuffled batches of 256 rows, all columns as Arrow, from a warm page
+Part ``shuffle``: one epoch of every table in shuffled batches of 256 rows, all columns as Arrow.
+Parts ``access`` and ``growth``: scans, takes and opening, see run_access.py. All from a warm page
 cache. Every measurement is a fresh process; repeats are interleaved. Tables are made once in
 ``CROUPIER_BENCH_DATA`` (default: ~/.cache/croupier-benchmarks).
 """
@@ -20,10 +22,12 @@ import sys
 from typing import Any
 
 import datasets
+import run_access
 from measure import BATCH_SIZE
 
 FOLDER = pathlib.Path(__file__).parent
 GATHER = FOLDER.parent / "build" / "bench" / "benchmarks" / "croupier_gather"
+PARTS = ["shuffle", "access", "growth"]
 LIMIT = "gather"
 BASELINE = "lancedb_permutation"
 PEERS = ["croupier_stream", "croupier_take", BASELINE, "pylance_take", "arrow_take", LIMIT]
@@ -93,10 +97,11 @@ def describe_machine() -> str:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Measure readers of shuffled batches.")
+    parser = argparse.ArgumentParser(description="Measure readers of tables.")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="4 GB of tables, 3 repeats (default)")
     size.add_argument("--full", action="store_true", help="larger tables, 7 repeats")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, metavar="NAME", default=PARTS)
     parser.add_argument("--tables", nargs="+", choices=datasets.RECIPES, metavar="NAME")
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="NAME")
     parser.add_argument("--repeats", type=int)
@@ -104,26 +109,40 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Measure what the command line asks for."""
-    arguments = parse_arguments()
-    repeats = arguments.repeats or (7 if arguments.full else 3)
-    max_seconds = 120.0 if arguments.full else 15.0
-    peers = [peer for peer in PEERS if peer in (arguments.peers or PEERS)]
+def compare_shuffles(
+    sets: list[datasets.Dataset], peers: list[str], repeats: int, max_seconds: float
+) -> dict[str, dict[str, list[Figures]]]:
+    """Measure and print a shuffled epoch of each table."""
     results: dict[str, dict[str, list[Figures]]] = {}
-    print(f"{describe_machine()}; batches of {BATCH_SIZE}; median of {repeats}")
-    for name in arguments.tables or datasets.RECIPES:
-        dataset = datasets.provide(name, full=arguments.full)
+    for dataset in sets:
         runs: dict[str, list[Figures]] = {peer: [] for peer in peers}
         for repeat in range(repeats):
             # Another reader first every time; all read the same shuffle in a repeat.
             for peer in peers[repeat % len(peers) :] + peers[: repeat % len(peers)]:
                 dataset.warm()
                 runs[peer].append(measure(peer, dataset, repeat, max_seconds))
-        results[name] = runs
+        results[dataset.name] = runs
         print(f"\n{format_table(dataset, runs)}", flush=True)
+    return results
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    arguments = parse_arguments()
+    repeats = arguments.repeats or (7 if arguments.full else 3)
+    peers = [peer for peer in PEERS if peer in (arguments.peers or PEERS)]
+    report: dict[str, Any] = {"machine": describe_machine(), "batch_size": BATCH_SIZE}
+    print(f"{describe_machine()}; batches of {BATCH_SIZE}; median of {repeats}")
+    names = arguments.tables or datasets.RECIPES
+    sets = [datasets.provide(name, full=arguments.full) for name in names]
+    if "shuffle" in arguments.parts:
+        max_seconds = 120.0 if arguments.full else 15.0
+        report["runs"] = compare_shuffles(sets, peers, repeats, max_seconds)
+    if "access" in arguments.parts:
+        report["access"] = run_access.compare_access(sets, repeats)
+    if "growth" in arguments.parts:
+        report["growth"] = run_access.compare_growth(repeats)
     if arguments.json is not None:
-        report = {"machine": describe_machine(), "batch_size": BATCH_SIZE, "runs": results}
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
