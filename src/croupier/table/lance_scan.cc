@@ -48,8 +48,10 @@ arrow::Result<std::shared_ptr<LanceScan>> LanceScan::Make(std::shared_ptr<const 
   ARROW_ASSIGN_OR_RAISE(auto first_ranks, table->FirstRanks(options));
   ARROW_ASSIGN_OR_RAISE(const auto plan, BatchPlan::Make({0, first_ranks.back()},
                                                          options.batch_rows, /*drop_last=*/false));
-  const ReadAheadOptions read_ahead_options{
-      .num_threads = config.num_threads, .budget_bytes = config.prefetch_bytes, .unit = "rows"};
+  const ReadAheadOptions read_ahead_options{.num_threads = config.num_threads,
+                                            .budget_bytes = config.prefetch_bytes,
+                                            .bytes_per_row = table->BytesPerRow(),
+                                            .unit = "rows"};
   // Not make_shared: the constructor is private.
   return std::shared_ptr<LanceScan>(new LanceScan(std::move(table), std::move(selection), options,
                                                   std::move(first_ranks), plan,

@@ -198,6 +198,16 @@ arrow::Result<std::vector<int64_t>> LanceTable::FirstRanks(const ReadOptions& op
   return first_ranks;
 }
 
+double LanceTable::BytesPerRow() const {
+  double num_bytes = 0;
+  double num_rows = 0;
+  for (const auto& file : files_) num_bytes += static_cast<double>(file.size_bytes.value_or(0));
+  for (const auto& fragment : fragments_) {
+    num_rows += static_cast<double>(fragment.num_physical_rows);
+  }
+  return num_rows > 0 ? num_bytes / num_rows : 0;
+}
+
 arrow::Result<LanceTable::Projection> LanceTable::Project(
     const std::vector<std::string>& columns) const {
   Projection projection;

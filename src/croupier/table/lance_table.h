@@ -213,6 +213,8 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
 
   /// The rank, among all live rows, of the first live row of each fragment; then their number.
   arrow::Result<std::vector<int64_t>> FirstRanks(const ReadOptions& options) const;
+  /// Bytes of the data files a row, of all columns; 0 if the manifest does not tell.
+  double BytesPerRow() const;
   arrow::Result<size_t> FragmentOfId(uint64_t fragment_id) const;
 
   const std::shared_ptr<const LanceDataset> dataset_;

@@ -29,7 +29,8 @@ ReadAhead::ReadAhead(BatchPlan plan, int64_t first_batch, ReadRows read, ReadAhe
       read_(std::move(read)),
       options_(options),
       num_threads_(std::min<int64_t>(options_.num_threads, plan_.num_batches() - first_batch)),
-      next_batch_(first_batch) {
+      next_batch_(first_batch),
+      bytes_per_row_(options_.bytes_per_row) {
   // Signals are for the threads of the program: Python's Ctrl-C must interrupt its main thread.
   sigset_t all_signals;
   sigset_t previous;

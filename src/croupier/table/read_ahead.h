@@ -26,6 +26,8 @@ struct ReadAheadOptions {
   /// Bytes of windows that are being made or wait for the consumer. The window that the consumer
   /// needs next is made in any case.
   int64_t budget_bytes = 0;
+  /// What a row weighs, about, before the first window is made; 0: not known.
+  double bytes_per_row = 0;
   /// What rows of the plan are called in messages.
   const char* unit = "positions";
 };
@@ -89,7 +91,7 @@ class ReadAhead {
   int64_t next_batch_;                           // the first that is in no window yet
   int64_t bytes_in_windows_ = 0;
   int64_t next_window_batches_ = 1;
-  double bytes_per_row_ = 0;  // of the windows made so far; 0 before the first
+  double bytes_per_row_;  // of the last window that was made; before it as the options say
 
   std::mutex join_mutex_;  // guards threads_ once they run; never held together with mutex_
   std::vector<std::thread> threads_;
