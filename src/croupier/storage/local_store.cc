@@ -9,6 +9,7 @@
 #include <arrow/status.h>
 #include <arrow/util/io_util.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -22,23 +23,53 @@ arrow::Status FromErrno(int error, const std::string& location, const char* acti
                                           action);
 }
 
-// An open file. Reads name their position, so an inherited descriptor is as good in a forked child.
+// Half of the descriptors that the process may have: the rest is for the program. Tables have more
+// files than many systems allow descriptors (1024). An atomic, which a forked child may inherit at
+// any time.
+class DescriptorQuota {
+ public:
+  static bool Take() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = 1024;
+    if (num_taken_.fetch_add(1, std::memory_order_relaxed) < limit.rlim_cur / 2) return true;
+    GiveBack();
+    return false;
+  }
+  static void GiveBack() { num_taken_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  static inline std::atomic<uint64_t> num_taken_{0};
+};
+
+// A file. Reads name their position, so an inherited descriptor is as good in a forked child.
+// Beyond the quota a file is opened anew for each read.
 class LocalFile : public Object {
  public:
   LocalFile(int descriptor, int64_t size_bytes, std::string location)
-      : descriptor_(descriptor), size_bytes_(size_bytes), location_(std::move(location)) {}
+      : descriptor_(descriptor), size_bytes_(size_bytes), location_(std::move(location)) {
+    if (DescriptorQuota::Take()) return;
+    close(descriptor_);
+    descriptor_ = -1;
+  }
   LocalFile(const LocalFile&) = delete;
   LocalFile& operator=(const LocalFile&) = delete;
-  ~LocalFile() override { close(descriptor_); }
+  ~LocalFile() override {
+    if (descriptor_ < 0) return;
+    close(descriptor_);
+    DescriptorQuota::GiveBack();
+  }
 
   int64_t size_bytes() const override { return size_bytes_; }
   const std::string& location() const override { return location_; }
 
   arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) const override {
+    const Reading file(*this);
+    if (file.descriptor < 0) return FromErrno(errno, location_, "open");
     size_t done = 0;
     while (done < destination.size()) {
-      const ssize_t count = pread(descriptor_, destination.data() + done, destination.size() - done,
-                                  offset_bytes + static_cast<int64_t>(done));
+      const ssize_t count =
+          pread(file.descriptor, destination.data() + done, destination.size() - done,
+                offset_bytes + static_cast<int64_t>(done));
       if (count < 0) {
         if (errno == EINTR) continue;
         return FromErrno(errno, location_, "read");
@@ -54,15 +85,17 @@ class LocalFile : public Object {
 
   int64_t ReadCached(int64_t offset_bytes, std::span<uint8_t> destination) const override {
     if (!can_read_cached_.load(std::memory_order_relaxed)) return 0;
+    const Reading file(*this);
     size_t done = 0;
     while (done < destination.size()) {
       const iovec part = {destination.data() + done, destination.size() - done};
       const ssize_t count =
-          preadv2(descriptor_, &part, 1, offset_bytes + static_cast<int64_t>(done), RWF_NOWAIT);
+          preadv2(file.descriptor, &part, 1, offset_bytes + static_cast<int64_t>(done), RWF_NOWAIT);
       if (count <= 0) {
         if (count < 0 && errno == EINTR) continue;
         // Kernels and file systems without RWF_NOWAIT say so every time: ask once.
-        if (count < 0 && errno != EAGAIN) can_read_cached_.store(false, std::memory_order_relaxed);
+        if (count < 0 && errno != EAGAIN && errno != EBADF)
+          can_read_cached_.store(false, std::memory_order_relaxed);
         break;
       }
       done += static_cast<size_t>(count);
@@ -71,7 +104,23 @@ class LocalFile : public Object {
   }
 
  private:
-  const int descriptor_;
+  // The descriptor for one read; -1 and errno if the file cannot be opened any more.
+  struct Reading {
+    explicit Reading(const LocalFile& file)
+        : is_own(file.descriptor_ < 0),
+          descriptor(is_own ? open(file.location_.c_str(), O_RDONLY | O_CLOEXEC)
+                            : file.descriptor_) {}
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+    ~Reading() {
+      if (is_own && descriptor >= 0) close(descriptor);
+    }
+
+    const bool is_own;
+    const int descriptor;
+  };
+
+  int descriptor_;  // -1 beyond the quota
   const int64_t size_bytes_;
   const std::string location_;
   mutable std::atomic<bool> can_read_cached_{true};
