@@ -532,7 +532,10 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
                                                             " items: read fewer rows at a time")));
       }
     }
-    auto assembler = format::ColumnAssembler::Make(path, num_slots, pool_);
+    // Values as pages have them: it is the column's own assembler that knows what kind of leaf it
+    // is.
+    auto assembler =
+        format::ColumnAssembler::Make(format::LeafPath::Flat(path->leaf_type()), num_slots, pool_);
     if (!assembler.ok()) return AtColumn(columns_[leaf->column], assembler.status());
     leaf->assembler = *std::move(assembler);
     return arrow::Status::OK();

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kPageLayoutType = "lance.encodings21.PageLayout";
 constexpr std::string_view kArrayEncodingType = "lance.encodings.ArrayEncoding";  // format 2.0
+constexpr std::string_view kColumnEncodingType = "lance.encodings.ColumnEncoding";
 
 constexpr int64_t kMaxItems = int64_t{1} << 60;
 
@@ -57,6 +58,22 @@ arrow::Result<std::span<const uint8_t>> UnwrapEncoding(std::span<const uint8_t> 
                                          "'; readable: '", wanted_type, "'");
   }
   return value;
+}
+
+// Whether a column of format 2.0 holds where blobs are. Later formats say so page by page.
+arrow::Result<bool> HoldsBlobs(std::span<const uint8_t> column) {
+  bool holds_blobs = false;
+  for (WireReader reader(column); !reader.done();) {
+    ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
+    if (field.number != 1) continue;
+    ARROW_ASSIGN_OR_RAISE(const auto encoding, field.AsBytes());
+    ARROW_ASSIGN_OR_RAISE(const auto message, UnwrapEncoding(encoding, kColumnEncodingType));
+    for (WireReader members(message); !members.done();) {
+      ARROW_ASSIGN_OR_RAISE(const WireField member, members.Next());
+      holds_blobs = member.number == 3;
+    }
+  }
+  return holds_blobs;
 }
 
 // Parse the layout of a page and check that it belongs to the version of its file.
@@ -153,6 +170,10 @@ arrow::Result<std::shared_ptr<const ColumnMetadata>> ColumnMetadata::Parse(
     std::span<const uint8_t> bytes, const FileFooter& footer, int64_t file_size_bytes) {
   auto column = std::make_shared<ColumnMetadata>();
   int64_t num_rows = 0;
+  bool holds_blobs = false;
+  if (footer.is_v2_0()) {
+    ARROW_ASSIGN_OR_RAISE(holds_blobs, HoldsBlobs(bytes));
+  }
   for (WireReader reader(bytes); !reader.done();) {
     ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
     if (field.number != 2) continue;
@@ -169,6 +190,10 @@ arrow::Result<std::shared_ptr<const ColumnMetadata>> ColumnMetadata::Parse(
             "a list column has too many items: ", list->num_items, " in one page");
       }
       column->num_items += static_cast<int64_t>(list->num_items);
+    }
+    if (holds_blobs) {
+      auto descriptors = std::make_shared<const PageLayout>(std::move(page.layout));
+      page.layout = {BlobLayout{std::move(descriptors), {RepDefLayer::kNullableItem}}};
     }
     column->pages.push_back(std::move(page));
   }

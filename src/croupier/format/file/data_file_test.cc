@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "croupier/format/encoding/test_arrays.h"
 #include "croupier/format/wire/test_messages.h"
 #include "croupier/testing/golden.h"
 
@@ -257,6 +258,55 @@ TEST(ColumnMetadataTest, RepeatedNumbersNeedNotBePacked) {
   const auto column = ParsePage(page);
   ASSERT_TRUE(column.ok()) << column.status();
   EXPECT_EQ((*column)->pages[0].buffers, (std::vector<ByteRange>{{8, 4}, {64, 24}}));
+}
+
+// A column of format 2.0: its encoding and pages of four rows each.
+ColumnResult ParseColumnOf20(const Message& column_encoding, const std::vector<Message>& pages) {
+  auto column = Message().Child(1, Direct("/lance.encodings.ColumnEncoding", column_encoding));
+  for (const auto& page : pages) {
+    column.Child(2,
+                 Message().Number(3, 4).Child(4, Direct("/lance.encodings.ArrayEncoding", page)));
+  }
+  FileFooter footer = kFooter;
+  footer.major_version = 0;
+  footer.minor_version = 3;
+  return ColumnMetadata::Parse(column.bytes(), footer, kFileSize);
+}
+
+const Message kValuesColumn = Message().Child(1);
+
+TEST(ColumnMetadataTest, PagesOfFormat20AreTreesOfArrays) {
+  const auto column = ParseColumnOf20(kValuesColumn, {test::FlatArrayOf(32, 0)});
+  ASSERT_TRUE(column.ok()) << column.status();
+  EXPECT_EQ(Describe((*column)->pages.at(0).layout), "flat(32)");
+  EXPECT_TRUE(ParseColumn(Message().Child(2, Message().Number(3, 4).Child(
+                                                 4, Direct("/lance.encodings.ArrayEncoding",
+                                                           test::FlatArrayOf(32, 0)))))
+                  .status()
+                  .IsNotImplemented());
+}
+
+TEST(ColumnMetadataTest, ItemsOfListsFollowThoseOfThePageBefore) {
+  const auto lists = [](uint64_t num_items) {
+    return test::ListArrayOf(test::FlatArrayOf(64, 0), num_items + 1, num_items);
+  };
+  const auto column = ParseColumnOf20(kValuesColumn, {lists(7), lists(0), lists(5)});
+  ASSERT_TRUE(column.ok()) << column.status();
+  EXPECT_EQ((*column)->pages.at(1).first_item, 7);
+  EXPECT_EQ((*column)->pages.at(2).first_item, 7);
+  EXPECT_EQ((*column)->num_items, 12);
+  const uint64_t huge = uint64_t{1} << 60;
+  EXPECT_TRUE(
+      ParseColumnOf20(kValuesColumn, {lists(huge), lists(huge)}).status().IsSerializationError());
+}
+
+TEST(ColumnMetadataTest, AColumnOfFormat20SaysThatItHoldsBlobs) {
+  const auto descriptors =
+      test::PackedStructArrayOf({test::FlatArrayOf(64, 0), test::FlatArrayOf(64, 0)}, 0);
+  const Message blobs = Message().Child(3, Message().Child(1, kValuesColumn));
+  const auto column = ParseColumnOf20(blobs, {descriptors});
+  ASSERT_TRUE(column.ok()) << column.status();
+  EXPECT_EQ(Describe((*column)->pages.at(0).layout), "blob(packed_struct(flat(64), flat(64)))");
 }
 
 TEST(ColumnMetadataTest, PagesFollowOneAnotherAndEmptyOnesAreLeftOut) {

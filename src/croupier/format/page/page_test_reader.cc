@@ -51,6 +51,7 @@ arrow::Status ReadPageRows(std::span<const uint8_t> file, const Page& page,
     return arrow::Status::OK();
   }
   const auto* chunks = page.AsChunks();
+  if (chunks == nullptr) return arrow::Status::SerializationError("the page holds lists");
   std::map<int64_t, DecodedRows> decoded;
   for (const RowRun& run : runs) {
     const int64_t end = int64_t{run.row} + run.count;
