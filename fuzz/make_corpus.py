@@ -281,6 +281,59 @@ def write_jsonb():
         write("jsonb", bytes.fromhex(value))
 
 
+# In the order of array_page_fuzz.cc.
+ARRAY_PAGE_TYPES = [
+    pa.null(),
+    pa.bool_(),
+    pa.int8(),
+    pa.uint16(),
+    pa.int32(),
+    pa.uint64(),
+    pa.float32(),
+    pa.decimal128(20, 2),
+    pa.time32("s"),
+    pa.binary(3),
+    pa.binary(256),
+    pa.utf8(),
+    pa.large_utf8(),
+    pa.binary(),
+    pa.large_binary(),
+    pa.list_(pa.float32(), 4),
+    pa.list_(pa.bool_(), 5),
+    pa.list_(pa.int16(), 6),
+    pa.list_(pa.float32(), 64),
+    pa.list_(pa.list_(pa.int16(), 3), 2),
+]
+
+
+def write_array_pages():
+    """Write one small page of format 2.0 of each type and each shape of encoding."""
+    seen = set()
+    paths = sorted(GOLDEN.glob("pages/*_v2_0*.lance"))
+    for path in paths + sorted(GOLDEN.glob("tables/nested_v2_0*.lance/data/*.lance")):
+        file = path.read_bytes()
+        table = path.name.split("_v2_0")[0]
+        values = GOLDEN / "pages" / f"{table}.arrow"
+        kinds = pa.ipc.open_file(values).schema.types if values.exists() else None
+        for number, column in enumerate(columns(file)):
+            kind = kinds[number] if kinds else pa.int32()
+            for tag, page in fields(column):
+                encoding = field(field(field(field(page, 4), 2), 1), 2) if tag == 2 else b""
+                news = {kind, shape(encoding)} - seen
+                if kind not in ARRAY_PAGE_TYPES or not encoding or not news:
+                    continue
+                ranges = zip(numbers(field(page, 1)), numbers(field(page, 2)), strict=True)
+                buffers = [file[offset : offset + size] for offset, size in ranges]
+                if sum(map(len, buffers)) + len(encoding) > 4 * MAX_PAGE_BYTES:
+                    continue
+                seen |= news
+                index = ARRAY_PAGE_TYPES.index(kind)
+                seed = struct.pack("<BHH", index, field(page, 3), len(encoding)) + encoding
+                seed += struct.pack("<B", len(buffers))
+                seed += b"".join(struct.pack("<H", len(buffer)) for buffer in buffers)
+                write("array_page", seed + b"".join(buffers))
+
+
 if __name__ == "__main__":
     write_jsonb()
     write_manifests()
@@ -289,3 +342,4 @@ if __name__ == "__main__":
     write_deletion_files()
     write_data_files()
     write_pages()
+    write_array_pages()
