@@ -6,11 +6,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
-from croupier.util import keep_batch, tbl_to_tensor
 from torch.utils.data import default_collate
 
 import croupier
 from croupier import Permutation
+from croupier.util import keep_batch, tbl_to_tensor
 
 NUMBER_TYPES = [
     pa.int8(),
