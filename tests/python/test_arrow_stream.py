@@ -1,0 +1,61 @@
+"""Other Arrow libraries read a table by its C stream, and nothing is copied on the way."""
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import croupier
+
+LIVE = [i for i in range(1000) if i % 7 != 3]
+
+
+@pytest.fixture(params=["memory", "local"])
+def table(request, lance_uri, database):
+    if request.param == "local":
+        return croupier.open_dataset(lance_uri)
+    rows = {"x": LIVE, "s": [f"row {i}" for i in LIVE]}
+    return database.create_table("numbers", pa.table(rows))
+
+
+def test_pyarrow_reads_a_table(table):
+    assert pa.table(table).to_pydict() == {"x": LIVE, "s": [f"row {i}" for i in LIVE]}
+    reader = pa.RecordBatchReader.from_stream(table)
+    assert reader.schema.equals(table.schema, check_metadata=True)
+    assert sum(batch.num_rows for batch in reader) == len(LIVE)
+
+
+def test_polars_reads_a_table(table):
+    frame = pl.DataFrame(table)
+    assert frame["x"].to_list() == LIVE
+    assert frame.filter(pl.col("s") == "row 12")["x"].to_list() == [12]
+
+
+def test_duckdb_reads_a_table(table):
+    numbers = table  # noqa: F841 - DuckDB finds it by its name
+    total = duckdb.sql("SELECT sum(x), count(DISTINCT s) FROM numbers").fetchall()
+    assert total == [(sum(LIVE), len(LIVE))]
+    # A query reads the stream anew, so a table can be used in several.
+    joined = duckdb.sql(
+        "SELECT a.x FROM numbers a JOIN numbers b ON a.x = b.x + 1 WHERE b.s = 'row 4'"
+    )
+    assert joined.fetchall() == [(5,)]
+
+
+def test_the_rows_of_a_table_in_memory_are_the_ones_that_are_given(database):
+    rows = pa.table({"x": pa.array(range(1000), pa.int64())})
+    read = pa.table(database.create_table("t", rows))
+    assert read["x"].chunk(0).buffers()[1].address == rows["x"].chunk(0).buffers()[1].address
+
+
+def test_what_is_read_is_allocated_once(tmp_path):
+    import lance
+
+    numbers = pa.array(range(500_000), pa.int64())
+    uri = str(tmp_path / "t.lance")
+    lance.write_dataset(pa.table({"x": numbers, "y": numbers.cast(pa.float64())}), uri)
+    table = croupier.open_dataset(uri)
+    pa.table(table)  # what is remembered is there now
+    before = pa.total_allocated_bytes()
+    read = pa.table(table)
+    assert read.nbytes <= pa.total_allocated_bytes() - before < 1.1 * read.nbytes
