@@ -69,8 +69,9 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   /// Make one of its numbers; Invalid if they contradict each other.
   ///
   /// \param split_names one for each split, all different, or none
+  /// \param base_branch that the version of the base table is on; empty for the main branch
   static arrow::Result<std::shared_ptr<const PermutationTable>> Make(
-      OrderSpec spec, std::vector<std::string> split_names = {});
+      OrderSpec spec, std::vector<std::string> split_names = {}, std::string base_branch = {});
   ~PermutationTable();
 
   const OrderSpec& spec() const;
@@ -82,19 +83,26 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   /// The number of a split; KeyError "No split named `x` found", with the names there are.
   arrow::Result<int64_t> SplitByName(const std::string& name) const;
   uint64_t base_version() const;
+  const std::string& base_branch() const;  ///< empty for the main branch
   std::string order_id() const;
 
   /// (row_id: uint64, split_id: uint64) with the metadata keys of LanceDB (split_names,
-  /// base_version) and ours (croupier.order, croupier.order_id).
+  /// base_version, base_branch unless it is the main one) and ours (croupier.order,
+  /// croupier.order_id).
   const std::shared_ptr<arrow::Schema>& schema() const;
 
   /// Replace positions of a split, each in [0, split_num_rows(split)), by ranks among the live
   /// rows.
   void PositionsToRanks(int64_t split, std::span<uint64_t> positions_to_ranks) const;
 
+  /// Tell whether a table may be the one that this orders.
+  ///
+  /// \return Invalid if it is of another version or branch, or has another number of rows
+  arrow::Status CheckBase(const TableSource& base) const;
+
   /// Read the rows (row_id, split_id) for the base table that this orders.
   ///
-  /// \return Invalid if `base` is not of base_version() or has another number of rows
+  /// \return errors as for CheckBase
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ToReader(
       const std::shared_ptr<const TableSource>& base, int64_t batch_rows = 65536) const;
 
@@ -144,8 +152,7 @@ class Permutation {
   /// Make one.
   ///
   /// \param permutation_table null for the identity: all live rows in storage order
-  /// \return Invalid if the permutation table was built for another version of the base table;
-  ///         IndexError for a split that does not exist
+  /// \return errors as for PermutationTable::CheckBase; IndexError for a split that does not exist
   static arrow::Result<std::shared_ptr<const Permutation>> Make(
       std::shared_ptr<const TableSource> base,
       std::shared_ptr<const PermutationTable> permutation_table = nullptr, int64_t split = 0);

@@ -54,9 +54,11 @@ ArrowBatch Take(const PermutationHandle& self, const nb::object& positions,
   })};
 }
 
-PermutationTableHandle ParseTable(const std::string& order, std::vector<std::string> split_names) {
+PermutationTableHandle ParseTable(const std::string& order, std::vector<std::string> split_names,
+                                  std::string base_branch) {
   OrderSpec spec = ValueOrRaise(OrderSpec::Parse(order));
-  return {ValueOrRaise(PermutationTable::Make(std::move(spec), std::move(split_names)))};
+  return {ValueOrRaise(
+      PermutationTable::Make(std::move(spec), std::move(split_names), std::move(base_branch)))};
 }
 
 SplitSizes MakeSizes(std::optional<std::vector<double>> ratios,
@@ -109,7 +111,8 @@ void RegisterBuilder(nb::module_& module) {
 void RegisterPermutation(nb::module_& module) {
   nb::class_<PermutationTableHandle>(module, "PermutationTable",
                                      "An order of the rows of a table, divided into splits.")
-      .def_static("parse", &ParseTable, nb::arg("order"), nb::arg("split_names"))
+      .def_static("parse", &ParseTable, nb::arg("order"), nb::arg("split_names"),
+                  nb::arg("base_branch"))
       .def("schema",
            [](const PermutationTableHandle& self) {
              return ArrowSchemaExport{self.table->schema()};

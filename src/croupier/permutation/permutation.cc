@@ -59,16 +59,7 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::Make(
   ARROW_ASSIGN_OR_RAISE(impl->num_base_rows, base->CountRows());
   impl->num_rows = impl->num_base_rows;
   if (permutation_table != nullptr) {
-    if (permutation_table->base_version() != base->version()) {
-      return arrow::Status::Invalid("the permutation was built for version ",
-                                    permutation_table->base_version(), " of the table, ",
-                                    base->location(), " is at version ", base->version());
-    }
-    if (permutation_table->spec().num_base_rows != impl->num_base_rows) {
-      return arrow::Status::Invalid("the permutation was built for a table of ",
-                                    permutation_table->spec().num_base_rows, " rows, ",
-                                    base->location(), " has ", impl->num_base_rows);
-    }
+    ARROW_RETURN_NOT_OK(permutation_table->CheckBase(*base));
     if (split < 0 || split >= permutation_table->num_splits()) {
       return arrow::Status::IndexError("split out of range: ", split, " of ",
                                        permutation_table->num_splits());

@@ -59,7 +59,8 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationBuilder::Execu
     ARROW_ASSIGN_OR_RAISE(spec.split_sizes, sizes_.Resolve(spec.num_base_rows));
   }
   if (split_ == OrderSpec::Split::kRandom) spec.split_seed = split_seed_;
-  ARROW_ASSIGN_OR_RAISE(auto table, PermutationTable::Make(std::move(spec), split_names_));
+  ARROW_ASSIGN_OR_RAISE(auto table,
+                        PermutationTable::Make(std::move(spec), split_names_, base_->branch()));
   consumed_ = true;
   return table;
 }

@@ -27,7 +27,8 @@ uint64_t DeriveKey(uint64_t seed, std::string_view purpose, uint64_t index) {
 }
 
 std::shared_ptr<arrow::Schema> MakeSchema(const OrderSpec& spec,
-                                          const std::vector<std::string>& split_names) {
+                                          const std::vector<std::string>& split_names,
+                                          const std::string& base_branch) {
   auto metadata = std::make_shared<arrow::KeyValueMetadata>();
   if (!split_names.empty()) {
     std::string names = "[";
@@ -38,6 +39,7 @@ std::shared_ptr<arrow::Schema> MakeSchema(const OrderSpec& spec,
     metadata->Append("split_names", names + "]");
   }
   metadata->Append("base_version", std::to_string(spec.base_version));
+  if (!base_branch.empty()) metadata->Append("base_branch", base_branch);
   metadata->Append("croupier.order", spec.ToString());
   metadata->Append("croupier.order_id", spec.OrderId());
   return arrow::schema(
@@ -50,6 +52,7 @@ std::shared_ptr<arrow::Schema> MakeSchema(const OrderSpec& spec,
 struct PermutationTable::Impl {
   OrderSpec spec;
   std::vector<std::string> split_names;
+  std::string base_branch;
   std::shared_ptr<arrow::Schema> schema;
   std::vector<int64_t> split_starts;  // in the order that splits are cut from, and the end
   KeyedBijection split_order{0, 0};
@@ -59,7 +62,7 @@ PermutationTable::PermutationTable(std::unique_ptr<const Impl> impl) : impl_(std
 PermutationTable::~PermutationTable() = default;
 
 arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Make(
-    OrderSpec spec, std::vector<std::string> split_names) {
+    OrderSpec spec, std::vector<std::string> split_names, std::string base_branch) {
   if (spec.num_base_rows < 0) {
     return arrow::Status::Invalid("an order of ", spec.num_base_rows, " rows");
   }
@@ -88,9 +91,10 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Make(
     impl->split_order = KeyedBijection(static_cast<uint64_t>(spec.num_base_rows),
                                        DeriveKey(spec.split_seed, "split", 0));
   }
-  impl->schema = MakeSchema(spec, split_names);
+  impl->schema = MakeSchema(spec, split_names, base_branch);
   impl->spec = std::move(spec);
   impl->split_names = std::move(split_names);
+  impl->base_branch = std::move(base_branch);
   return std::shared_ptr<const PermutationTable>(new PermutationTable(std::move(impl)));
 }
 
@@ -102,8 +106,30 @@ int64_t PermutationTable::split_num_rows(int64_t split) const {
 }
 const std::vector<std::string>& PermutationTable::split_names() const { return impl_->split_names; }
 uint64_t PermutationTable::base_version() const { return impl_->spec.base_version; }
+const std::string& PermutationTable::base_branch() const { return impl_->base_branch; }
 std::string PermutationTable::order_id() const { return impl_->spec.OrderId(); }
 const std::shared_ptr<arrow::Schema>& PermutationTable::schema() const { return impl_->schema; }
+
+arrow::Status PermutationTable::CheckBase(const TableSource& base) const {
+  const auto name = [](const std::string& branch) { return branch.empty() ? "main" : branch; };
+  if (base.branch() != base_branch()) {
+    return arrow::Status::Invalid("the permutation was built for branch '", name(base_branch()),
+                                  "' of the table, ", base.location(), " is on branch '",
+                                  name(base.branch()), "'");
+  }
+  if (base.version() != base_version()) {
+    return arrow::Status::Invalid("the permutation was built for version ", base_version(),
+                                  " of the table, ", base.location(), " is at version ",
+                                  base.version());
+  }
+  ARROW_ASSIGN_OR_RAISE(const int64_t num_rows, base.CountRows());
+  if (num_rows != impl_->spec.num_base_rows) {
+    return arrow::Status::Invalid("the permutation was built for a table of ",
+                                  impl_->spec.num_base_rows, " rows, ", base.location(), " has ",
+                                  num_rows);
+  }
+  return arrow::Status::OK();
+}
 
 arrow::Result<int64_t> PermutationTable::SplitByName(const std::string& name) const {
   const auto found = std::find(impl_->split_names.begin(), impl_->split_names.end(), name);
@@ -184,10 +210,7 @@ class PermutationRows : public arrow::RecordBatchReader {
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> PermutationTable::ToReader(
     const std::shared_ptr<const TableSource>& base, int64_t batch_rows) const {
   if (batch_rows <= 0) return arrow::Status::Invalid("batch_rows must be positive: ", batch_rows);
-  if (base->version() != base_version()) {
-    return arrow::Status::Invalid("the permutation was built for version ", base_version(), " of ",
-                                  base->location(), ", the table is at version ", base->version());
-  }
+  ARROW_RETURN_NOT_OK(CheckBase(*base));
   ARROW_ASSIGN_OR_RAISE(auto row_ids, base->RowIds());
   if (row_ids->num_rows() != impl_->spec.num_base_rows) {
     return arrow::Status::Invalid("the permutation was built for ", impl_->spec.num_base_rows,

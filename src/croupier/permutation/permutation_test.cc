@@ -24,11 +24,12 @@ namespace {
 // each.
 class MinimalTable : public TableSource {
  public:
-  explicit MinimalTable(int64_t num_rows, uint64_t version = 7)
-      : num_rows_(num_rows), version_(version) {}
+  explicit MinimalTable(int64_t num_rows, uint64_t version = 7, std::string branch = {})
+      : num_rows_(num_rows), version_(version), branch_(std::move(branch)) {}
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   uint64_t version() const override { return version_; }
+  const std::string& branch() const override { return branch_; }
   const std::string& location() const override { return location_; }
   arrow::Result<int64_t> CountRows() const override { return num_rows_; }
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
@@ -56,6 +57,7 @@ class MinimalTable : public TableSource {
  private:
   const int64_t num_rows_;
   const uint64_t version_;
+  const std::string branch_;
   const std::string location_ = "minimal";
   const std::shared_ptr<arrow::Schema> schema_ =
       arrow::schema({arrow::field("x", arrow::uint64())});
@@ -200,6 +202,8 @@ TEST(PermutationTest, AnotherVersionOrAnotherNumberOfRowsIsRefused) {
   EXPECT_TRUE(Permutation::Make(std::make_shared<MinimalTable>(10, 8), table).status().IsInvalid());
   EXPECT_TRUE(Permutation::Make(std::make_shared<MinimalTable>(11, 7), table).status().IsInvalid());
   EXPECT_TRUE(
+      Permutation::Make(std::make_shared<MinimalTable>(10, 7, "b"), table).status().IsInvalid());
+  EXPECT_TRUE(
       Permutation::Make(std::make_shared<MinimalTable>(10, 7), table, 1).status().IsIndexError());
 }
 
@@ -234,6 +238,21 @@ TEST(PermutationTableTest, ItsRowsAreSortedBySplitInReadOrder) {
   EXPECT_EQ(metadata.Get("split_names").ValueOrDie(), "[\"train\", \"te\\\"st\"]");
   EXPECT_EQ(metadata.Get("base_version").ValueOrDie(), "7");
   EXPECT_EQ(metadata.Get("croupier.order_id").ValueOrDie(), table->order_id());
+}
+
+TEST(PermutationTableTest, ItIsPinnedToTheBranchOfTheBaseTable) {
+  const auto base = std::make_shared<MinimalTable>(10, 7, "try/one");
+  const auto table = Build(base, [](auto* b) { ASSERT_TRUE(b->Shuffle(1).ok()); });
+  EXPECT_EQ(table->base_branch(), "try/one");
+  EXPECT_EQ(table->schema()->metadata()->Get("base_branch").ValueOrDie(), "try/one");
+  EXPECT_TRUE(Permutation::Make(base, table).ok());
+  const auto main = std::make_shared<MinimalTable>(10, 7);
+  const auto status = Permutation::Make(main, table).status();
+  EXPECT_TRUE(status.IsInvalid()) << status;
+  EXPECT_NE(status.message().find("'try/one'"), std::string::npos) << status;
+  EXPECT_TRUE(table->ToReader(main).status().IsInvalid());
+  const auto of_main = Build(main, [](auto*) {});
+  EXPECT_FALSE(of_main->schema()->metadata()->Contains("base_branch"));
 }
 
 TEST(PermutationTableTest, SplitsAreFoundByName) {
