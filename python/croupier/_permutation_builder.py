@@ -100,7 +100,8 @@ def unpickle_permutation_table(
     base_table: Table, order: str, split_names: list[str]
 ) -> PermutationTable:
     """Make what `PermutationTable.__reduce__` took apart."""
-    return PermutationTable(_core.PermutationTable.parse(order, split_names), base_table)
+    core = _core.PermutationTable.parse(order, split_names, base_table.current_branch() or "")
+    return PermutationTable(core, base_table)
 
 
 class PermutationBuilder:

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from croupier import _core
 from croupier.errors import NameNotFoundError
-from croupier.table import Table, make_memory_table
+from croupier.history import version_arguments
+from croupier.table import Table, make_memory_table, open_table
 
 __all__ = ["Connection", "connect", "open_dataset"]
 
@@ -32,14 +33,25 @@ class Connection(ABC):
         """List the tables, sorted by name."""
 
     @abstractmethod
-    def open_table(self, name: str) -> Table:
-        """Open the newest version of a table.
+    def open_table(
+        self,
+        name: str,
+        version: int | str | None = None,
+        *,
+        branch: str | None = None,
+        allow_external: Iterable[str | os.PathLike[str]] = (),
+    ) -> Table:
+        """Open a table.
 
         Args:
             name: of the table.
+            version: a version by its number, or by a tag; the newest where none is given.
+            branch: as for `open_dataset`.
+            allow_external: as for `open_dataset`.
 
         Raises:
-            NameNotFoundError: if there is no such table.
+            NameNotFoundError: if there is no such table, tag or branch.
+            VersionNotFoundError: if it has no such version (any more).
         """
 
     @abstractmethod
@@ -75,8 +87,17 @@ class _LocalConnection(Connection):
     def table_names(self) -> list[str]:
         return self._database.table_names()
 
-    def open_table(self, name: str) -> Table:
-        return Table(self._database.open_table(name), name, in_memory=False)
+    def open_table(
+        self,
+        name: str,
+        version: int | str | None = None,
+        *,
+        branch: str | None = None,
+        allow_external: Iterable[str | os.PathLike[str]] = (),
+    ) -> Table:
+        options: dict[str, Any] = {"allow_external": [os.fspath(each) for each in allow_external]}
+        source = self._database.open_table(name, **version_arguments(version, branch), **options)
+        return Table(source, name, in_memory=False, **options)
 
     def create_table(self, name: str, data: Any) -> Table:
         raise NotImplementedError(
@@ -102,13 +123,23 @@ class _MemoryConnection(Connection):
     def table_names(self) -> list[str]:
         return sorted(self._tables)
 
-    def open_table(self, name: str) -> Table:
+    def open_table(
+        self,
+        name: str,
+        version: int | str | None = None,
+        *,
+        branch: str | None = None,
+        allow_external: Iterable[str | os.PathLike[str]] = (),
+    ) -> Table:
         if name not in self._tables:
             known = ", ".join(self.table_names()) or "(none)"
             raise NameNotFoundError(
                 f"Table '{name}' was not found in {self.uri}; the tables are: {known}"
             )
-        return self._tables[name]
+        table = self._tables[name]
+        if branch is not None:
+            table = table.branches.checkout(branch)
+        return table if version is None else table.checkout(version)
 
     def create_table(self, name: str, data: Any) -> Table:
         if not name or "/" in name:
@@ -146,21 +177,37 @@ def connect(uri: str | os.PathLike[str]) -> Connection:
     return _LocalConnection(_resolve(location, "connect"))
 
 
-def open_dataset(uri: str | os.PathLike[str]) -> Table:
+def open_dataset(
+    uri: str | os.PathLike[str],
+    version: int | str | None = None,
+    *,
+    branch: str | None = None,
+    allow_external: Iterable[str | os.PathLike[str]] = (),
+) -> Table:
     """Open a Lance dataset by its own path, wherever it lies.
 
     Args:
         uri: the dataset's folder, as a path or ``file://`` URI; ``~`` is the home directory.
+        version: a version by its number, or by a tag; the newest where none is given.
+        branch: the branch that the version is on; the main one where none is given.
+        allow_external: folders or URIs outside the dataset in which its files may lie. A clone or
+            a branch may name any on the same file system, or in the same bucket, without this.
 
     Raises:
         FileNotFoundError: if there is no dataset.
+        VersionNotFoundError: if it has no such version (any more).
+        NameNotFoundError: if it has no such tag or branch.
         CorruptFileError: if its files are malformed.
         NotImplementedError: for a dataset that needs features which cannot be read yet.
     """
     location = _resolve(os.fspath(uri), "open_dataset")
     name = location.rstrip("/").rsplit("/", 1)[-1]
-    return Table(
-        _core.open_dataset(location), name.removesuffix(_TABLE_SUFFIX) or name, in_memory=False
+    return open_table(
+        location,
+        name.removesuffix(_TABLE_SUFFIX) or name,
+        version,
+        branch,
+        {"allow_external": [os.fspath(each) for each in allow_external]},
     )
 
 

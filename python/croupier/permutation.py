@@ -19,7 +19,7 @@ from croupier._permutation_builder import (
 )
 from croupier.errors import NameNotFoundError, VersionNotFoundError
 from croupier.loader import rename_batch, start_loader
-from croupier.table import ROW_ID, Table
+from croupier.table import SYSTEM_COLUMNS, Table
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
@@ -245,25 +245,38 @@ class Permutation:
         """Keep only these columns, in this order.
 
         Args:
-            columns: of the selection so far; ``_rowid``, the row id, may be added.
+            columns: of the selection so far; ``a.b`` is field ``b`` of the struct column ``a``.
+                ``_rowid``, the row id, and its like may be added: ``_rowaddr``,
+                ``_row_created_at_version``, ``_row_last_updated_at_version``.
 
         Raises:
-            NameNotFoundError: for a name that is not selected.
+            NameNotFoundError: for a name that is not selected, or a field that does not exist.
             ValueError: for no names at all.
         """
         if isinstance(columns, str):
             raise TypeError(f"expected a list of column names, not the string {columns!r}")
         if len(columns) == 0:
             raise ValueError("Must select at least one column")
-        selection: dict[str, str] = {}
-        for name in columns:
-            if name not in self.selection and name != ROW_ID:
-                raise NameNotFoundError(
-                    f"Cannot select column `{name}` because it does not exist; the columns are: "
-                    f"{', '.join(self.selection)}"
-                )
-            selection[name] = self.selection.get(name, name)
+        selection = {name: self._source_of(name) for name in columns}
+        if any("." in path for path in selection.values()):
+            self.base_table._source.project_schema(list(dict.fromkeys(selection.values())))
         return self._with_selection(selection)
+
+    def _source_of(self, name: str) -> str:
+        """Find the column or field of the base table that a name means here."""
+        if name in self.selection:
+            return self.selection[name]
+        if name in SYSTEM_COLUMNS:
+            return name
+        column, dot, _ = name.rpartition(".")
+        while dot:
+            if column in self.selection:
+                return f"{self.selection[column]}.{name[len(column) + 1 :]}"
+            column, dot, _ = column.rpartition(".")
+        raise NameNotFoundError(
+            f"Cannot select column `{name}` because it does not exist; the columns are: "
+            f"{', '.join(self.selection)}"
+        )
 
     def remove_columns(self, columns: Sequence[str]) -> Permutation:
         """Keep all columns but these; names that are not there are ignored.
@@ -516,6 +529,7 @@ class Permutation:
         state = {
             "base_table_name": self.base_table.name,
             "base_version": self.base_table.version,
+            "base_branch": self.base_table.current_branch(),
             "permutation": None if table is None else table._recipe(),
             "split": self.split,
             "selection": self.selection,
@@ -536,10 +550,12 @@ class Permutation:
         else:
             name, version = state["base_table_name"], state["base_version"]
             base_table = connection_factory(name)
-            if base_table.version != version:
+            if (base_table.version, base_table.current_branch()) != (version, state["base_branch"]):
                 raise VersionNotFoundError(
-                    f"a permutation of table '{name}' was pickled at version {version}, but its "
-                    f"connection factory returned version {base_table.version}"
+                    f"a permutation of table '{name}' was pickled at version {version} of branch "
+                    f"{state['base_branch'] or 'main'}, but its connection factory returned "
+                    f"version {base_table.version} of branch "
+                    f"{base_table.current_branch() or 'main'}"
                 )
         permutation_table = None
         if state["permutation"] is not None:
@@ -630,6 +646,11 @@ def _check_tables(base_table: Table, permutation_table: PermutationTable | None)
     if base_table.uri != built_on.uri:
         raise ValueError(
             f"the permutation was built on another table: {built_on.uri}, not {base_table.uri}"
+        )
+    if base_table.current_branch() != built_on.current_branch():
+        raise ValueError(
+            f"the permutation was built on branch '{built_on.current_branch() or 'main'}' of table "
+            f"'{built_on.name}', not on '{base_table.current_branch() or 'main'}'"
         )
     if base_table.version != built_on.version:
         raise VersionNotFoundError(

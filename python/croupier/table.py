@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from croupier import _core
-from croupier.errors import VersionNotFoundError
+from croupier.history import Branches, Tags, list_versions, version_arguments
 from croupier.loader import start_loader
 
 if TYPE_CHECKING:
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["ScanQuery", "Table", "TakeQuery"]
 
 ROW_ID = "_rowid"
+_ROW_ADDRESS = "_rowaddr"
+# What every table has beside the columns of its schema.
+SYSTEM_COLUMNS = (
+    ROW_ID,
+    _ROW_ADDRESS,
+    "_row_created_at_version",
+    "_row_last_updated_at_version",
+)
 _SCAN_BATCH_ROWS = 8192
 
 
@@ -26,13 +34,12 @@ class _Query:
     def __init__(self, table: Table):
         self._table = table
         self._columns: list[str] | None = None
-        self._with_row_id = False
+        self._added: dict[str, bool] = {}
 
     def _selected_columns(self) -> list[str]:
         columns = self._table.schema.names if self._columns is None else list(self._columns)
-        if self._with_row_id and ROW_ID not in columns:
-            columns.append(ROW_ID)
-        return columns
+        added = (name for name, wanted in self._added.items() if wanted and name not in columns)
+        return [*columns, *added]
 
     def to_arrow(self) -> pa.Table:
         """Read into a pyarrow Table."""
@@ -73,7 +80,13 @@ class ScanQuery(_Query):
         self._offset = 0
 
     def select(self, columns: Sequence[str]) -> ScanQuery:
-        """Read these columns only, in this order; ``_rowid`` may be one of them."""
+        """Read these columns only, in this order.
+
+        Args:
+            columns: names; ``a.b`` is field ``b`` of the struct column ``a``. ``_rowid``,
+                ``_rowaddr``, ``_row_created_at_version`` and ``_row_last_updated_at_version``
+                may be among them.
+        """
         self._columns = _column_list(columns)
         return self
 
@@ -93,7 +106,12 @@ class ScanQuery(_Query):
 
     def with_row_id(self, with_row_id: bool = True) -> ScanQuery:
         """Add the column ``_rowid``."""
-        self._with_row_id = with_row_id
+        self._added[ROW_ID] = with_row_id
+        return self
+
+    def with_row_address(self, with_row_address: bool = True) -> ScanQuery:
+        """Add the column ``_rowaddr``: ``fragment << 32 | offset``, where the row lies now."""
+        self._added[_ROW_ADDRESS] = with_row_address
         return self
 
     def where(self, where: str, prefilter: bool = True) -> ScanQuery:
@@ -149,13 +167,24 @@ class TakeQuery(_Query):
         self._take = take
 
     def select(self, columns: Sequence[str]) -> TakeQuery:
-        """Read these columns only, in this order; ``_rowid`` may be one of them."""
+        """Read these columns only, in this order.
+
+        Args:
+            columns: names; ``a.b`` is field ``b`` of the struct column ``a``. ``_rowid``,
+                ``_rowaddr``, ``_row_created_at_version`` and ``_row_last_updated_at_version``
+                may be among them.
+        """
         self._columns = _column_list(columns)
         return self
 
     def with_row_id(self, with_row_id: bool = True) -> TakeQuery:
         """Add the column ``_rowid``."""
-        self._with_row_id = with_row_id
+        self._added[ROW_ID] = with_row_id
+        return self
+
+    def with_row_address(self, with_row_address: bool = True) -> TakeQuery:
+        """Add the column ``_rowaddr``: ``fragment << 32 | offset``, where the row lies now."""
+        self._added[_ROW_ADDRESS] = with_row_address
         return self
 
     def to_arrow(self) -> pa.Table:
@@ -167,17 +196,20 @@ class TakeQuery(_Query):
 class Table:
     """Rows with an Arrow schema at one version.
 
-    A table object never changes: what is committed later is another version, and another object.
-    It is a map-style dataset by itself: `len`, and `__getitems__` as PyTorch calls it. It pickles,
-    pinned to its version: a table on disk as its location, one in memory with its rows.
+    A table object never changes: what is committed later is another version, and another object,
+    which `checkout` and `checkout_latest` return. It is a map-style dataset by itself: `len`, and
+    `__getitems__` as PyTorch calls it. It pickles, pinned to its branch and version: a table on
+    disk as its location, one in memory with its rows.
 
     Made by `croupier.connect`, its connection's methods, and `croupier.open_dataset`.
     """
 
-    def __init__(self, source: _core.TableSource, name: str, *, in_memory: bool):
+    def __init__(self, source: _core.TableSource, name: str, *, in_memory: bool, **options: Any):
+        """Use `croupier.open_dataset` or a connection; the options are those of `open_table`."""
         self._source = source
         self._name = name
         self._in_memory = in_memory
+        self._options = options
         self._num_rows: int | None = None
         self._identity_rows: _core.Permutation | None = None
 
@@ -200,6 +232,53 @@ class Table:
     def version(self) -> int:
         """The version that this object reads."""
         return self._source.version
+
+    def current_branch(self) -> str | None:
+        """Name the branch that the version is on; None for the main branch."""
+        return self._source.branch or None
+
+    def checkout(self, version: int | str) -> Table:
+        """Open another version of this table; this object stays at its own.
+
+        Args:
+            version: a version of this branch by its number, or any version by a tag.
+
+        Returns:
+            The table at that version. (LanceDB moves the object itself.)
+
+        Raises:
+            VersionNotFoundError: if there is no such version (any more).
+            NameNotFoundError: if there is no such tag.
+        """
+        return self._at(self._source.checkout(**version_arguments(version)))
+
+    def checkout_latest(self) -> Table:
+        """Open the newest version of this branch; this object stays at its own."""
+        return self._at(self._source.checkout())
+
+    def list_versions(self) -> list[dict[str, Any]]:
+        """List the versions of this branch that there are, ascending.
+
+        Returns:
+            For each: ``version``, ``timestamp`` of its commit in local time, and ``metadata``,
+            counts such as ``total_rows`` as text.
+        """
+        return list_versions(self._source)
+
+    @property
+    def tags(self) -> Tags:
+        """The tags of the table."""
+        return Tags(self._source)
+
+    @property
+    def branches(self) -> Branches:
+        """The branches of the table."""
+        return Branches(self._source, self._at)
+
+    def _at(self, source: _core.TableSource) -> Table:
+        if (source.version, source.branch) == (self._source.version, self._source.branch):
+            return self
+        return Table(source, self._name, in_memory=self._in_memory, **self._options)
 
     def count_rows(self, filter: str | None = None) -> int:
         """Count the rows.
@@ -239,6 +318,68 @@ class Table:
             batch_size: rows of every batch but the last; 8192 where none is given.
         """
         return self.search().to_batches(batch_size)
+
+    def scan(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        with_row_id: bool = False,
+        with_row_address: bool = False,
+        batch_size: int | None = None,
+    ) -> pa.RecordBatchReader:
+        """Read all rows as a stream of record batches, in storage order.
+
+        Args:
+            columns: in the order of the result, ``a.b`` for a field of a struct; all where none are
+                given.
+            with_row_id: add the column ``_rowid``.
+            with_row_address: add the column ``_rowaddr``.
+            batch_size: rows of every batch but the last; 8192 where none is given.
+
+        Example:
+            >>> import croupier
+            >>> table = croupier.connect("memory://").create_table("t", [{"x": 2}, {"x": 3}])
+            >>> table.scan(["x"], with_row_id=True).read_all().to_pydict()
+            {'x': [2, 3], '_rowid': [0, 1]}
+        """
+        query = self.search().with_row_id(with_row_id).with_row_address(with_row_address)
+        return (query if columns is None else query.select(columns)).to_batches(batch_size)
+
+    def take(
+        self,
+        offsets: Sequence[int] | None = None,
+        *,
+        row_ids: Sequence[int] | None = None,
+        columns: Sequence[str] | None = None,
+        with_row_id: bool = False,
+        with_row_address: bool = False,
+    ) -> pa.Table:
+        """Read chosen rows, in the order given; repeats are allowed.
+
+        Args:
+            offsets: places in storage order, each in [0, number of rows). Or:
+            row_ids: values of the column ``_rowid``.
+            columns: in the order of the result, ``a.b`` for a field of a struct; all where none are
+                given.
+            with_row_id: add the column ``_rowid``.
+            with_row_address: add the column ``_rowaddr``.
+
+        Raises:
+            IndexError: if an offset is out of range, or no row has one of the ids.
+
+        Example:
+            >>> import croupier
+            >>> table = croupier.connect("memory://").create_table("t", [{"x": 2}, {"x": 3}])
+            >>> table.take([1, 0, 1]).to_pydict()
+            {'x': [3, 2, 3]}
+        """
+        if (offsets is None) == (row_ids is None):
+            raise TypeError("take needs either offsets or row_ids")
+        query = (
+            self.take_offsets(offsets) if offsets is not None else self.take_row_ids(row_ids or ())
+        )
+        query.with_row_id(with_row_id).with_row_address(with_row_address)
+        return (query if columns is None else query.select(columns)).to_arrow()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give all rows to any Arrow library."""
@@ -309,7 +450,29 @@ class Table:
             with pa.ipc.new_stream(sink, rows.schema) as writer:
                 writer.write_table(rows)
             return _unpickle_memory_table, (self.name, sink.getvalue().to_pybytes())
-        return _unpickle_local_table, (self.uri, self.name, self.version)
+        return open_table, (
+            self.uri,
+            self.name,
+            self.version,
+            self.current_branch() or "main",
+            self._options,
+        )
+
+
+def open_table(
+    uri: str, name: str, version: int | str | None, branch: str | None, options: dict[str, Any]
+) -> Table:
+    """Open a dataset as a table of that name.
+
+    Args:
+        uri: of the dataset.
+        name: of the table.
+        version: a version or a tag.
+        branch: that the version is on.
+        options: how it is read, as the compiled part has them.
+    """
+    source = _core.open_dataset(uri, **version_arguments(version, branch), **options)
+    return Table(source, name, in_memory=False, **options)
 
 
 def make_memory_table(name: str, rows: pa.Table) -> Table:
@@ -319,17 +482,6 @@ def make_memory_table(name: str, rows: pa.Table) -> Table:
 
 def _unpickle_memory_table(name: str, ipc_stream: bytes) -> Table:
     return make_memory_table(name, pa.ipc.open_stream(ipc_stream).read_all())
-
-
-def _unpickle_local_table(uri: str, name: str, version: int) -> Table:
-    source = _core.open_dataset(uri)
-    if source.version != version:
-        raise VersionNotFoundError(
-            f"table '{name}' was pickled at version {version}, but the newest version of {uri} is "
-            f"{source.version}, and older versions cannot be opened yet; open the table anew, and "
-            "pickle what is made from that"
-        )
-    return Table(source, name, in_memory=False)
 
 
 def _column_list(columns: Sequence[str]) -> list[str]:
