@@ -23,6 +23,7 @@ import logging
 
 from croupier._config import config
 from croupier._core import __version__
+from croupier.blob import BlobFile
 from croupier.database import Connection, connect, open_dataset
 from croupier.errors import CorruptFileError, NameNotFoundError, VersionNotFoundError
 from croupier.loader import Loader
@@ -36,6 +37,7 @@ from croupier.permutation import (
 from croupier.table import ScanQuery, Table, TakeQuery
 
 __all__ = [
+    "BlobFile",
     "Connection",
     "CorruptFileError",
     "Loader",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from croupier import _core
+from croupier.blob import BlobFile
 from croupier.history import Branches, Tags, list_versions, version_arguments
 from croupier.loader import start_loader
 
@@ -380,6 +382,44 @@ class Table:
         )
         query.with_row_id(with_row_id).with_row_address(with_row_address)
         return (query if columns is None else query.select(columns)).to_arrow()
+
+    def take_blobs(
+        self,
+        column: str,
+        row_ids: Sequence[int] | None = None,
+        *,
+        offsets: Sequence[int] | None = None,
+    ) -> list[BlobFile | None]:
+        """Open values of a blob column as files, in the order given; repeats are allowed.
+
+        Args:
+            column: of blobs, ``a.b`` for a field of a struct.
+            row_ids: values of the column ``_rowid``. Or:
+            offsets: places in storage order.
+
+        Returns:
+            A file for each row; None where the value is null.
+
+        Raises:
+            TypeError: if the column holds no blobs.
+            IndexError: if no row has one of the ids, or an offset is out of range.
+        """
+        ids = self._row_ids_of(row_ids, offsets)
+        blobs = self._source.take_blobs(ids, column)
+        return [
+            None if blob is None else BlobFile(blob, self, column, row_id)
+            for row_id, blob in zip(ids, blobs, strict=True)
+        ]
+
+    def _row_ids_of(
+        self, row_ids: Sequence[int] | None, offsets: Sequence[int] | None
+    ) -> list[int]:
+        if (offsets is None) == (row_ids is None):
+            raise TypeError("give either row_ids or offsets")
+        if offsets is not None:
+            ids: list[int] = self.take(offsets, columns=[ROW_ID])[ROW_ID].to_pylist()
+            return ids
+        return [operator.index(row_id) for row_id in row_ids or ()]
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give all rows to any Arrow library."""

@@ -1,0 +1,123 @@
+"""Blob columns: files that read what is asked for."""
+
+import io
+import pickle
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import croupier
+
+# Of the sizes that files of 2.2 keep in the data file, in a shared file, and in one of their own.
+SIZES = [0, 1, 10, 70_000, 5_000_000, 64 * 1024, 200_000]
+
+
+def blobs():
+    random = np.random.default_rng(5)
+    return [None, *(random.bytes(size) for size in SIZES), None]
+
+
+@pytest.fixture(params=["2.0", "2.1", "2.2"])
+def uri(request, tmp_path):
+    """Values of every size and two nulls, in two fragments; row 3 is deleted."""
+    uri = str(tmp_path / "t.lance")
+    values = blobs()
+    if request.param == "2.2":
+        field = lance.blob_field("clip")
+        clip = lance.blob_array(values)
+    else:
+        field = pa.field("clip", pa.large_binary(), metadata={"lance-encoding:blob": "true"})
+        clip = pa.array(values, field.type)
+    schema = pa.schema([pa.field("id", pa.int64()), field])
+    rows = pa.Table.from_arrays([pa.array(range(len(values))), clip], schema=schema)
+    lance.write_dataset(rows, uri, max_rows_per_file=5, data_storage_version=request.param)
+    lance.dataset(uri).delete("id = 3")
+    return uri
+
+
+def expected():
+    return [value for i, value in enumerate(blobs()) if i != 3]
+
+
+def test_values_are_those_that_were_written(uri):
+    table = croupier.open_dataset(uri)
+    every = list(range(len(table)))
+    assert [blob and blob.readall() for blob in table.take_blobs("clip", offsets=every)] == (
+        expected()
+    )
+    row_ids = table.take(every[::-1], columns=["_rowid"])["_rowid"].to_pylist()
+    taken = table.take_blobs("clip", row_ids + row_ids[:2])
+    wanted = expected()[::-1]
+    assert [blob and blob.read() for blob in taken] == wanted + wanted[:2]
+
+
+def test_a_blob_is_a_file(uri):
+    table = croupier.open_dataset(uri)
+    (blob,) = table.take_blobs("clip", offsets=[4])
+    value = expected()[4]
+    assert len(value) == 5_000_000
+    assert blob.size() == len(value)
+    assert blob.readable()
+    assert blob.seekable()
+    assert not blob.writable()
+    assert (blob.read(10), blob.tell()) == (value[:10], 10)
+    assert blob.seek(-5, io.SEEK_END) == len(value) - 5
+    assert blob.read(100) == value[-5:]
+    assert blob.read(1) == b""
+    assert blob.seek(3) == 3
+    assert blob.seek(4, io.SEEK_CUR) == 7
+    buffer = bytearray(6)
+    assert blob.readinto(buffer) == 6
+    assert bytes(buffer) == value[7:13]
+    assert blob.read_range(1_000_000, 2_000_000) == value[1_000_000:3_000_000]
+    assert blob.tell() == 13
+    assert blob.seek(10**9) == 10**9
+    assert blob.read() == b""
+    with io.BufferedReader(blob) as buffered:
+        buffered.seek(100)
+        assert buffered.read(1000) == value[100:1100]
+    with pytest.raises(ValueError, match="closed"):
+        blob.read()
+    with pytest.raises(ValueError, match="closed"):
+        blob.tell()
+
+
+def test_places_outside_of_a_blob_are_errors(uri):
+    table = croupier.open_dataset(uri)
+    (blob,) = table.take_blobs("clip", offsets=[3])
+    with pytest.raises(ValueError, match="negative"):
+        blob.seek(-1)
+    with pytest.raises(ValueError, match="whence"):
+        blob.seek(0, 9)
+    for offset, length in ((-1, 2), (0, -1), (69_999, 2), (70_001, 0), (0, 2**62)):
+        with pytest.raises(ValueError, match="70000 bytes"):
+            blob.read_range(offset, length)
+
+
+def test_a_blob_pickles_as_its_place(uri):
+    table = croupier.open_dataset(uri)
+    (blob,) = table.take_blobs("clip", offsets=[4])
+    blob.seek(17)
+    pickled = pickle.dumps(blob)
+    assert len(pickled) < 1000
+    lance.dataset(uri).delete("id = 0")
+    again = pickle.loads(pickled)
+    assert (again.tell(), again.read(4)) == (17, expected()[4][17:21])
+    assert "5,000,000 bytes of column 'clip'" in repr(again)
+
+
+def test_what_cannot_be_is_refused(uri):
+    table = croupier.open_dataset(uri)
+    with pytest.raises(croupier.NameNotFoundError, match="zz"):
+        table.take_blobs("zz", offsets=[0])
+    with pytest.raises(TypeError, match="id"):
+        table.take_blobs("id", offsets=[0])
+    with pytest.raises(IndexError):
+        table.take_blobs("clip", [3])
+    with pytest.raises(IndexError):
+        table.take_blobs("clip", offsets=[len(table)])
+    for both in ({}, {"row_ids": [0], "offsets": [0]}):
+        with pytest.raises(TypeError, match="either"):
+            table.take_blobs("clip", **both)
