@@ -25,6 +25,7 @@ PUBLIC = {
     "blob": "table",
     "cancel": "base",
     "version": "base",
+    "storage": "storage",
     "database": "table",
     "table": "table",
     "table_description": "table",

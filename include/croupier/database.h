@@ -6,6 +6,8 @@
 
 #include <arrow/result.h>
 
+#include "croupier/cancel.h"
+#include "croupier/storage.h"
 #include "croupier/table.h"
 
 namespace croupier {
@@ -15,16 +17,22 @@ namespace croupier {
 /// Any number of threads. Usable in a forked child. Nothing is remembered between calls.
 class Database {
  public:
-  /// Name a folder by path or file:// URI; it need not exist yet.
-  static arrow::Result<std::unique_ptr<Database>> Open(const std::string& uri);
+  /// Name a folder by path or URI (file://, s3://, gs://, az://); it need not exist yet.
+  ///
+  /// \param storage_options how an object store is reached, for the folder and its tables
+  static arrow::Result<std::unique_ptr<Database>> Open(const std::string& uri,
+                                                       StorageOptions storage_options = {});
 
   const std::string& uri() const { return uri_; }
 
   /// List the tables by name, sorted; none if the folder does not exist.
-  arrow::Result<std::vector<std::string>> TableNames() const;
+  arrow::Result<std::vector<std::string>> TableNames(
+      const CancelToken& cancel = CancelToken::Never()) const;
 
   /// Open a table; KeyError, naming the tables there are, if it does not exist; else as
   /// OpenLanceTable.
+  ///
+  /// \param options storage options in there count instead of those of the database
   arrow::Result<std::shared_ptr<const TableSource>> OpenTable(
       const std::string& name, const LanceOptions& options = {}) const;
 
@@ -32,8 +40,11 @@ class Database {
   arrow::Result<std::string> TableUri(const std::string& name) const;
 
  private:
-  explicit Database(std::string uri) : uri_(std::move(uri)) {}
+  Database(std::string uri, StorageOptions storage_options)
+      : uri_(std::move(uri)), storage_options_(std::move(storage_options)) {}
+
   std::string uri_;
+  StorageOptions storage_options_;
 };
 
 }  // namespace croupier

@@ -11,6 +11,7 @@
 
 #include "croupier/blob.h"
 #include "croupier/cancel.h"
+#include "croupier/storage.h"
 #include "croupier/table_description.h"
 #include "croupier/table_history.h"
 
@@ -153,11 +154,15 @@ struct LanceOptions {
   /// Not needed on the same file system or in the same bucket.
   std::vector<std::string> allow_external = {};
   BlobHandling blobs = BlobHandling::kDescriptors;
+  /// For object stores: credentials, endpoint, time-outs, retries.
+  StorageOptions storage_options = {};
+  /// Borrowed for the call.
+  const CancelToken* cancel = &CancelToken::Never();
 };
 
 /// Open a Lance dataset.
 ///
-/// \param uri a path or file:// URI of the dataset's root directory
+/// \param uri of the dataset's root directory: a path, or a file://, s3://, gs:// or az:// URI
 /// \return IOError if it is no dataset; SerializationError for malformed files; NotImplemented for
 ///         feature flags or file versions that cannot be read; errors as for TableSource::Checkout
 arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::string& uri,

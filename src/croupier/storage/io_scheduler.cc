@@ -15,6 +15,7 @@
 #include <signal.h>
 
 #include "croupier/base/process_resources.h"
+#include "croupier/storage/store_tally.h"
 
 namespace croupier::storage {
 
@@ -25,19 +26,60 @@ constexpr size_t kMaxPartBytes = 4 << 20;
 // How long a wait lasts before the token is asked again.
 constexpr auto kWaitSlice = std::chrono::milliseconds(20);
 
-// The reads of one call that wait for storage.
-struct Call {
-  std::vector<ReadRequest> parts;
-  std::shared_ptr<const void> keep_alive;
+// Counts reads by store; neighbours are mostly of one.
+class TallyRun {
+ public:
+  ~TallyRun() { Flush(); }
+  void Add(const char* store, int64_t num_bytes) {
+    if (store != store_) {
+      Flush();
+      store_ = store;
+    }
+    ++num_requests_;
+    num_bytes_ += num_bytes;
+  }
 
-  // Guarded by the pool's mutex:
-  size_t num_pending = 0;  // queued or being read
-  arrow::Status error;
-  bool abandoned = false;  // nobody waits any more: skip what is queued
-  std::condition_variable done;
+ private:
+  void Flush() {
+    if (store_ != nullptr && num_requests_ > 0) {
+      StoreTally& tally = TallyOf(store_);
+      tally.num_requests.fetch_add(num_requests_, std::memory_order_relaxed);
+      tally.num_bytes.fetch_add(num_bytes_, std::memory_order_relaxed);
+    }
+    num_requests_ = 0;
+    num_bytes_ = 0;
+  }
+
+  const char* store_ = nullptr;
+  int64_t num_requests_ = 0;
+  int64_t num_bytes_ = 0;
 };
 
 }  // namespace
+
+// What one call has its storage do: reads, or one task. As a token it tells them that nobody waits
+// any more.
+struct IoScheduler::Call : public CancelToken {
+  size_t num_parts() const { return task != nullptr ? 1 : parts.size(); }
+  arrow::Status RunPart(size_t part) const {
+    if (task != nullptr) return task(*this);
+    const ReadRequest& request = parts[part];
+    return request.object->ReadAt(request.offset_bytes, request.destination, *this);
+  }
+  bool cancelled() const override { return abandoned.load(std::memory_order_relaxed); }
+
+  std::vector<ReadRequest> parts;
+  std::shared_ptr<const void> keep_alive;
+  std::function<arrow::Status(const CancelToken&)> task;
+  int num_concurrent = 0;  // most that a store of the parts asks for
+
+  // Written with the pool's mutex held: skip what is queued.
+  std::atomic<bool> abandoned{false};
+  // Guarded by the pool's mutex:
+  size_t num_pending = 0;  // queued or being read
+  arrow::Status error;
+  std::condition_variable done;
+};
 
 struct IoScheduler::Pool {
   explicit Pool(const IoOptions& options) : options(options) {}
@@ -53,15 +95,16 @@ struct IoScheduler::Pool {
 
   void Submit(const std::shared_ptr<Call>& call) {
     const std::lock_guard lock(mutex);
-    call->num_pending = call->parts.size();
-    for (size_t i = 0; i < call->parts.size(); ++i) queue.emplace_back(call, i);
+    call->num_pending = call->num_parts();
+    for (size_t i = 0; i < call->num_pending; ++i) queue.emplace_back(call, i);
     for (const auto& finished : finished_threads) {
       finished->join();
       threads.erase(finished);
     }
     finished_threads.clear();
-    const size_t wanted =
-        std::min(static_cast<size_t>(options.num_threads), num_busy + queue.size());
+    const int limit =
+        std::max(options.num_threads, std::min(call->num_concurrent, options.max_threads));
+    const size_t wanted = std::min(static_cast<size_t>(limit), num_busy + queue.size());
     while (threads.size() < wanted) StartThread();
     work.notify_all();
   }
@@ -95,8 +138,7 @@ struct IoScheduler::Pool {
       if (!call->abandoned) {
         ++num_busy;
         lock.unlock();
-        const ReadRequest& request = call->parts[part];
-        status = request.object->ReadAt(request.offset_bytes, request.destination);
+        status = call->RunPart(part);
         lock.lock();
         --num_busy;
       }
@@ -134,7 +176,11 @@ IoScheduler& IoScheduler::Default() {
     IoOptions options;
     const auto config = Config::FromProcess();
     // A variable that cannot be parsed is reported by every loader and by croupier.config.
-    if (config.ok()) options.num_threads = config->io_threads.value;
+    if (config.ok()) {
+      options.num_threads = config->io_threads.value;
+      // Who sets a number means it for every store.
+      if (config->io_threads.source != "default") options.max_threads = options.num_threads;
+    }
     return options;
   }());
   return scheduler;
@@ -146,14 +192,20 @@ arrow::Status IoScheduler::Read(const std::vector<ReadRequest>& requests,
   auto call = std::make_shared<Call>();
   int64_t num_bytes = 0;
   int64_t num_waited = 0;
+  TallyRun tally;
   for (const auto& request : requests) {
     ARROW_RETURN_NOT_OK(cancel.Check());
-    num_bytes += static_cast<int64_t>(request.destination.size());
+    const auto size_bytes = static_cast<int64_t>(request.destination.size());
+    num_bytes += size_bytes;
+    const ReadHabits& habits = request.object->habits();
+    tally.Add(habits.counted_as, size_bytes);
     const auto at_hand =
         static_cast<size_t>(request.object->ReadCached(request.offset_bytes, request.destination));
     auto rest = request.destination.subspan(at_hand);
     auto offset = request.offset_bytes + static_cast<int64_t>(at_hand);
-    if (!rest.empty()) ++num_waited;
+    if (rest.empty()) continue;
+    ++num_waited;
+    call->num_concurrent = std::max(call->num_concurrent, habits.num_concurrent);
     while (!rest.empty()) {
       const auto part = rest.first(std::min(rest.size(), kMaxPartBytes));
       call->parts.push_back({request.object, offset, part});
@@ -165,10 +217,22 @@ arrow::Status IoScheduler::Read(const std::vector<ReadRequest>& requests,
   pool.num_bytes.fetch_add(num_bytes, std::memory_order_relaxed);
   pool.num_waited_requests.fetch_add(num_waited, std::memory_order_relaxed);
   if (call->parts.empty()) return arrow::Status::OK();
-
   call->keep_alive = std::move(keep_alive);
-  pool.Submit(call);
-  std::unique_lock lock(pool.mutex);
+  return Await(&pool, call, cancel);
+}
+
+arrow::Status IoScheduler::Run(std::function<arrow::Status(const CancelToken&)> task,
+                               const CancelToken& cancel) {
+  ARROW_RETURN_NOT_OK(cancel.Check());
+  auto call = std::make_shared<Call>();
+  call->task = std::move(task);
+  return Await(&pool_.Get(), call, cancel);
+}
+
+arrow::Status IoScheduler::Await(Pool* pool, const std::shared_ptr<Call>& call,
+                                 const CancelToken& cancel) {
+  pool->Submit(call);
+  std::unique_lock lock(pool->mutex);
   while (call->num_pending > 0 && call->error.ok()) {
     lock.unlock();
     const bool cancelled = cancel.cancelled();

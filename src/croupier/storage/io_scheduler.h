@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,6 +24,8 @@ struct ReadRequest {
 struct IoOptions {
   /// Reads that may wait for storage at the same time.
   int num_threads = 16;
+  /// The same while some of them are of a store that asks for more (ReadHabits::num_concurrent).
+  int max_threads = 64;
   /// Seconds after which an idle thread ends.
   double idle_seconds = 5.0;
 };
@@ -37,8 +40,8 @@ struct IoCounters {
 /// Reads many ranges at once.
 ///
 /// What is in memory is copied in the calling thread; the rest is read by a pool of threads, many
-/// at a time. Threads start on first need and end when idle. Any number of threads may call.
-/// Survives fork(): a child starts its own threads.
+/// at a time; how many depends on the stores (ReadHabits). Threads start on first need and end when
+/// idle. Any number of threads may call. Survives fork(): a child starts its own threads.
 class IoScheduler {
  public:
   explicit IoScheduler(IoOptions options = {});
@@ -57,10 +60,22 @@ class IoScheduler {
                      std::shared_ptr<const void> keep_alive,
                      const CancelToken& cancel = CancelToken::Never());
 
+  /// Run something else that waits for storage on a thread of the pool.
+  ///
+  /// \param task is told by its token when nobody waits for it any more; must own what it uses
+  /// \return what the task returned; Cancelled within 0.1 s of `cancel` saying so, while the task
+  ///         goes on
+  arrow::Status Run(std::function<arrow::Status(const CancelToken&)> task,
+                    const CancelToken& cancel);
+
   IoCounters counters() const;
 
  private:
   struct Pool;
+  struct Call;
+  static arrow::Status Await(Pool* pool, const std::shared_ptr<Call>& call,
+                             const CancelToken& cancel);
+
   IoOptions options_;
   mutable ProcessLocal<Pool> pool_;
 };

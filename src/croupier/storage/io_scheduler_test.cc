@@ -18,10 +18,12 @@ class SlowObject : public Object {
  public:
   int64_t size_bytes() const override { return int64_t{1} << 30; }
   const std::string& location() const override { return location_; }
-  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) const override {
+  const ReadHabits& habits() const override { return read_habits; }
+  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                       const CancelToken& cancel) const override {
     ++num_reads;
     num_inside.fetch_add(1);
-    while (hold) std::this_thread::yield();
+    while (hold && !cancel.cancelled()) std::this_thread::yield();
     num_inside.fetch_sub(1);
     if (offset_bytes <= bad_offset && bad_offset < offset_bytes + std::ssize(destination)) {
       return arrow::Status::IOError(location_, ": bad sector");
@@ -37,6 +39,7 @@ class SlowObject : public Object {
   mutable std::atomic<int> num_inside = 0;
   std::atomic<bool> hold = false;
   int64_t bad_offset = -1;
+  ReadHabits read_habits;
 
  private:
   const std::string location_ = "slow";

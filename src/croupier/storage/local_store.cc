@@ -1,5 +1,6 @@
 #include "croupier/storage/local_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
@@ -17,6 +18,8 @@
 namespace croupier::storage {
 
 namespace {
+
+constexpr ReadHabits kHabits = {.coalesce = {}, .num_concurrent = 0, .counted_as = "file://"};
 
 arrow::Status FromErrno(int error, const std::string& location, const char* action) {
   return arrow::internal::StatusFromErrno(error, arrow::StatusCode::IOError, location, ": cannot ",
@@ -62,7 +65,10 @@ class LocalFile : public Object {
   int64_t size_bytes() const override { return size_bytes_; }
   const std::string& location() const override { return location_; }
 
-  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) const override {
+  const ReadHabits& habits() const override { return kHabits; }
+
+  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                       const CancelToken& /*cancel*/) const override {
     const Reading file(*this);
     if (file.descriptor < 0) return FromErrno(errno, location_, "open");
     size_t done = 0;
@@ -132,8 +138,9 @@ class LocalStore : public ObjectStore {
 
   const std::string& location() const override { return root_; }
 
-  arrow::Result<std::shared_ptr<const Object>> Open(
-      const std::string& path, std::optional<int64_t> known_size_bytes) const override {
+  arrow::Result<std::shared_ptr<const Object>> Open(const std::string& path,
+                                                    std::optional<int64_t> known_size_bytes,
+                                                    const CancelToken& /*cancel*/) const override {
     ARROW_ASSIGN_OR_RAISE(auto location, Locate(path));
     const int descriptor = open(location.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return FromErrno(errno, location, "open");
@@ -154,29 +161,24 @@ class LocalStore : public ObjectStore {
     return file;
   }
 
-  arrow::Result<std::vector<std::string>> ListFiles(const std::string& directory) const override {
-    return List(directory, /*directories=*/false);
+  arrow::Result<std::vector<std::string>> ListFiles(const std::string& directory,
+                                                    const ListOptions& options) const override {
+    return List(directory, /*directories=*/false, options);
   }
 
   arrow::Result<std::vector<std::string>> ListDirectories(
-      const std::string& directory) const override {
-    return List(directory, /*directories=*/true);
+      const std::string& directory, const ListOptions& options) const override {
+    return List(directory, /*directories=*/true, options);
   }
 
  private:
-  // Names come from manifests, and a manifest is hostile: it must not lead out of the root.
   arrow::Result<std::string> Locate(const std::string& path) const {
-    const std::filesystem::path relative(path);
-    bool leads_out = relative.is_absolute() || path.find('\0') != std::string::npos;
-    for (const auto& part : relative) leads_out = leads_out || part == "..";
-    if (leads_out) {
-      return arrow::Status::IOError(root_, ": a path leads out of the directory: '", path, "'");
-    }
-    return (std::filesystem::path(root_) / relative).string();
+    ARROW_RETURN_NOT_OK(CheckInside(root_, path));
+    return (std::filesystem::path(root_) / path).string();
   }
 
-  arrow::Result<std::vector<std::string>> List(const std::string& directory,
-                                               bool directories) const {
+  arrow::Result<std::vector<std::string>> List(const std::string& directory, bool directories,
+                                               const ListOptions& options) const {
     ARROW_ASSIGN_OR_RAISE(const auto location, Locate(directory));
     std::error_code error;
     std::filesystem::directory_iterator entries(location, error);
@@ -189,6 +191,9 @@ class LocalStore : public ObjectStore {
       entries.increment(error);
     }
     if (error) return FromErrno(error.value(), location, "list the directory");
+    // A file system lists in no order.
+    std::ranges::sort(names);
+    if (names.size() > options.limit) names.resize(options.limit);
     return names;
   }
 

@@ -1,6 +1,7 @@
 #include "croupier/storage/memory_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -12,6 +13,8 @@
 namespace croupier::storage {
 
 namespace {
+
+constexpr ReadHabits kHabits = {.coalesce = {}, .num_concurrent = 0, .counted_as = "memory://"};
 
 arrow::Status NotFound(const std::string& location) {
   return arrow::internal::StatusFromErrno(ENOENT, arrow::StatusCode::IOError, location,
@@ -26,7 +29,10 @@ class MemoryObject : public Object {
   int64_t size_bytes() const override { return bytes_->size(); }
   const std::string& location() const override { return location_; }
 
-  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) const override {
+  const ReadHabits& habits() const override { return kHabits; }
+
+  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                       const CancelToken& /*cancel*/) const override {
     const int64_t count = ReadCached(offset_bytes, destination);
     if (count == static_cast<int64_t>(destination.size())) return arrow::Status::OK();
     return arrow::Status::IOError(location_, ": the object ends early: want ", destination.size(),
@@ -48,53 +54,84 @@ class MemoryObject : public Object {
 
 class MemoryStore : public ObjectStore {
  public:
-  explicit MemoryStore(std::map<std::string, std::shared_ptr<arrow::Buffer>> objects)
-      : objects_(std::move(objects)) {}
+  MemoryStore(std::string location, std::shared_ptr<const MemoryObjects> objects,
+              std::string prefix)
+      : location_(std::move(location)), objects_(std::move(objects)), prefix_(std::move(prefix)) {}
 
   const std::string& location() const override { return location_; }
 
-  arrow::Result<std::shared_ptr<const Object>> Open(
-      const std::string& path, std::optional<int64_t> /*known_size_bytes*/) const override {
-    const auto found = objects_.find(path);
-    if (found == objects_.end()) return NotFound(location_ + path);
-    return std::make_shared<const MemoryObject>(found->second, location_ + path);
+  arrow::Result<std::shared_ptr<const Object>> Open(const std::string& path,
+                                                    std::optional<int64_t> /*known_size_bytes*/,
+                                                    const CancelToken& /*cancel*/) const override {
+    ARROW_RETURN_NOT_OK(CheckInside(location_, path));
+    const auto found = objects_->find(prefix_ + path);
+    if (found == objects_->end()) return NotFound(location_ + "/" + path);
+    return std::make_shared<const MemoryObject>(found->second, location_ + "/" + path);
   }
 
-  arrow::Result<std::vector<std::string>> ListFiles(const std::string& directory) const override {
-    return List(directory, /*directories=*/false);
+  arrow::Result<std::vector<std::string>> ListFiles(const std::string& directory,
+                                                    const ListOptions& options) const override {
+    return List(directory, /*directories=*/false, options);
   }
 
   arrow::Result<std::vector<std::string>> ListDirectories(
-      const std::string& directory) const override {
-    return List(directory, /*directories=*/true);
+      const std::string& directory, const ListOptions& options) const override {
+    return List(directory, /*directories=*/true, options);
   }
 
  private:
-  arrow::Result<std::vector<std::string>> List(const std::string& directory,
-                                               bool directories) const {
-    const std::string prefix = directory.empty() ? "" : directory + "/";
+  arrow::Result<std::vector<std::string>> List(const std::string& directory, bool directories,
+                                               const ListOptions& options) const {
+    ARROW_RETURN_NOT_OK(CheckInside(location_, directory));
+    const std::string prefix = prefix_ + (directory.empty() ? "" : directory + "/");
     std::set<std::string> names;
-    bool exists = directory.empty();
-    for (const auto& [path, bytes] : objects_) {
-      if (!path.starts_with(prefix)) continue;
+    bool exists = prefix.empty();
+    for (auto entry = objects_->lower_bound(prefix);
+         entry != objects_->end() && entry->first.starts_with(prefix); ++entry) {
       exists = true;
-      const auto rest = path.substr(prefix.size());
+      const auto rest = entry->first.substr(prefix.size());
       const size_t slash = rest.find('/');
       if ((slash != std::string::npos) == directories) names.insert(rest.substr(0, slash));
     }
-    if (!exists) return NotFound(location_ + directory);
-    return std::vector<std::string>(names.begin(), names.end());
+    if (!exists) return NotFound(location_ + "/" + directory);
+    std::vector<std::string> first(names.begin(), names.end());
+    if (first.size() > options.limit) first.resize(options.limit);
+    return first;
   }
 
-  const std::string location_ = "memory://";
-  const std::map<std::string, std::shared_ptr<arrow::Buffer>> objects_;
+  const std::string location_;
+  const std::shared_ptr<const MemoryObjects> objects_;
+  const std::string prefix_;
 };
+
+// The stores by name, newest first. Never changed once it is there, so that a fork at any moment
+// leaves it whole; never freed.
+struct NamedStore {
+  const std::string name;
+  const std::shared_ptr<const MemoryObjects> objects;
+  NamedStore* next;
+};
+std::atomic<NamedStore*> named_stores{nullptr};
 
 }  // namespace
 
-std::shared_ptr<const ObjectStore> MakeMemoryStore(
-    std::map<std::string, std::shared_ptr<arrow::Buffer>> objects) {
-  return std::make_shared<const MemoryStore>(std::move(objects));
+std::shared_ptr<const ObjectStore> MakeMemoryStore(const std::string& name, MemoryObjects objects) {
+  auto held = std::make_shared<const MemoryObjects>(std::move(objects));
+  auto named = std::make_unique<NamedStore>(NamedStore{name, held, named_stores.load()});
+  while (!named_stores.compare_exchange_weak(named->next, named.get())) {
+  }
+  static_cast<void>(named.release());
+  return std::make_shared<const MemoryStore>("memory://" + name, std::move(held), "");
+}
+
+arrow::Result<std::shared_ptr<const ObjectStore>> OpenMemoryStore(const StoreUri& uri) {
+  for (const NamedStore* named = named_stores.load(); named != nullptr; named = named->next) {
+    if (named->name != uri.bucket) continue;
+    const bool is_root = uri.prefix.empty();
+    return std::make_shared<const MemoryStore>(uri.location, named->objects,
+                                               is_root ? "" : uri.prefix + "/");
+  }
+  return arrow::Status::Invalid("there is no store ", uri.store(), " in this process");
 }
 
 }  // namespace croupier::storage

@@ -4,14 +4,24 @@
 #include <memory>
 #include <string>
 
+#include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
 #include "croupier/storage/object_store.h"
+#include "croupier/storage/store_uri.h"
 
 namespace croupier::storage {
 
-/// Objects in memory, by path.
-std::shared_ptr<const ObjectStore> MakeMemoryStore(
-    std::map<std::string, std::shared_ptr<arrow::Buffer>> objects);
+/// Objects by path.
+using MemoryObjects = std::map<std::string, std::shared_ptr<arrow::Buffer>>;
+
+/// Hold objects in memory, as `memory://name` for OpenObjectStore from now on.
+///
+/// A later store of the same name takes its place there. For tests, and for tables that a program
+/// has received by other means; held until the process ends.
+std::shared_ptr<const ObjectStore> MakeMemoryStore(const std::string& name, MemoryObjects objects);
+
+/// Open `memory://name/prefix`; Invalid if no store of this process has the name.
+arrow::Result<std::shared_ptr<const ObjectStore>> OpenMemoryStore(const StoreUri& uri);
 
 }  // namespace croupier::storage

@@ -1,5 +1,6 @@
 #include "croupier/storage/object_store.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 #include <utility>
@@ -8,7 +9,12 @@
 #include <arrow/util/io_util.h>
 #include <arrow/util/uri.h>
 
+#include "croupier/storage/cloud_store.h"
+#include "croupier/storage/io_scheduler.h"
 #include "croupier/storage/local_store.h"
+#include "croupier/storage/memory_store.h"
+#include "croupier/storage/storage_settings.h"
+#include "croupier/storage/store_uri.h"
 
 namespace croupier::storage {
 
@@ -17,32 +23,58 @@ bool IsNotFound(const arrow::Status& status) {
   return error == ENOENT || error == ENOTDIR;
 }
 
-arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(const Object& object, int64_t limit_bytes) {
-  if (object.size_bytes() > limit_bytes) {
-    return arrow::Status::CapacityError(object.location(),
-                                        ": the file is too large: ", object.size_bytes(),
+arrow::Status CheckInside(const std::string& location, const std::string& path) {
+  bool leads_out = path.starts_with('/') || path.find('\0') != std::string::npos;
+  std::string_view rest = path;
+  while (!leads_out && !rest.empty()) {
+    const std::string_view part = rest.substr(0, rest.find('/'));
+    leads_out = part == "..";
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  }
+  if (!leads_out) return arrow::Status::OK();
+  return arrow::Status::IOError(location, ": a path leads out of the directory: '", path, "'");
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(const std::shared_ptr<const Object>& object,
+                                                        int64_t limit_bytes,
+                                                        const CancelToken& cancel) {
+  if (object->size_bytes() > limit_bytes) {
+    return arrow::Status::CapacityError(object->location(),
+                                        ": the file is too large: ", object->size_bytes(),
                                         " bytes, at most ", limit_bytes);
   }
-  ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(object.size_bytes()));
-  ARROW_RETURN_NOT_OK(
-      object.ReadAt(0, {buffer->mutable_data(), static_cast<size_t>(buffer->size())}));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer,
+                        arrow::AllocateBuffer(object->size_bytes()));
+  const std::span<uint8_t> bytes(buffer->mutable_data(), static_cast<size_t>(buffer->size()));
+  ARROW_RETURN_NOT_OK(IoScheduler::Default().Read({{object, 0, bytes}}, buffer, cancel));
   return buffer;
 }
 
-arrow::Result<std::shared_ptr<const ObjectStore>> OpenObjectStore(const std::string& uri) {
+arrow::Result<std::shared_ptr<const ObjectStore>> OpenObjectStore(const std::string& uri,
+                                                                  const StorageOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(auto settings, StorageSettings::Make(options));
   const size_t scheme_end = uri.find("://");
   if (scheme_end == std::string::npos) return OpenLocalStore(uri);
+  if (uri.starts_with("file://")) {
+    arrow::util::Uri parsed;
+    ARROW_RETURN_NOT_OK(parsed.Parse(uri));
+    if (!parsed.host().empty() && parsed.host() != "localhost") {
+      return arrow::Status::Invalid("a file:// URI cannot name another host: '", uri, "'");
+    }
+    return OpenLocalStore(parsed.path());
+  }
   const auto scheme = std::string_view(uri).substr(0, scheme_end);
-  if (scheme != "file") {
-    return arrow::Status::NotImplemented("cannot read from '", scheme,
-                                         "://' yet; readable: paths and file:// URIs");
+  if (scheme == "memory") {
+    ARROW_ASSIGN_OR_RAISE(const auto parsed, StoreUri::Parse(uri));
+    return OpenMemoryStore(parsed);
   }
-  arrow::util::Uri parsed;
-  ARROW_RETURN_NOT_OK(parsed.Parse(uri));
-  if (!parsed.host().empty() && parsed.host() != "localhost") {
-    return arrow::Status::Invalid("a file:// URI cannot name another host: '", uri, "'");
+  if (IsCloudScheme(scheme)) {
+    ARROW_ASSIGN_OR_RAISE(auto parsed, StoreUri::Parse(uri));
+    return OpenCloudStore(std::move(parsed), std::move(settings));
   }
-  return OpenLocalStore(parsed.path());
+  return arrow::Status::NotImplemented("cannot read from '", scheme,
+                                       "://'; readable: paths and file://, s3://, gs://, az://, "
+                                       "abfss:// and memory:// URIs");
 }
 
 }  // namespace croupier::storage

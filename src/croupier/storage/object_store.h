@@ -11,7 +11,21 @@
 #include <arrow/status.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/cancel.h"
+#include "croupier/storage.h"
+#include "croupier/storage/range_coalescer.h"
+
 namespace croupier::storage {
+
+/// How the objects of a store are best read.
+struct ReadHabits {
+  CoalesceOptions coalesce;
+  /// Reads that wait for the store at a time; 0 leaves it to the scheduler.
+  int num_concurrent = 0;
+  /// The name under which the scheduler counts reads (see ReadStoreCounters); null if the store
+  /// counts its requests itself.
+  const char* counted_as = nullptr;
+};
 
 /// One immutable object (a file) that is open for reading.
 ///
@@ -23,11 +37,16 @@ class Object {
   virtual int64_t size_bytes() const = 0;
   /// Where the object is, for messages.
   virtual const std::string& location() const = 0;
+  /// Those of its store; lives as long as the process.
+  virtual const ReadHabits& habits() const = 0;
 
   /// Read exactly destination.size() bytes from `offset_bytes`; waits for the storage.
   ///
+  /// \param cancel asked while a store that is slow or throttled is waited for, if not in the
+  ///        middle of a request
   /// \return IOError, naming the location, if the object ends before or the storage fails
-  virtual arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) const = 0;
+  virtual arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                               const CancelToken& cancel) const = 0;
 
   /// Read what is in memory already, without waiting for storage.
   ///
@@ -37,9 +56,16 @@ class Object {
   virtual int64_t ReadCached(int64_t offset_bytes, std::span<uint8_t> destination) const = 0;
 };
 
+struct ListOptions {
+  /// Names at most; the first ones, in the order of their bytes.
+  size_t limit = SIZE_MAX;
+  const CancelToken* cancel = &CancelToken::Never();
+};
+
 /// The objects below one root, named by relative paths with '/' between parts.
 ///
-/// Any number of threads may call. Usable in a forked child.
+/// Any number of threads may call. Usable in a forked child. What waits for a network ends within
+/// 0.2 s when cancelled.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -51,27 +77,41 @@ class ObjectStore {
   ///
   /// \return IOError with the errno detail of a missing file (IsNotFound tells) or another failure
   virtual arrow::Result<std::shared_ptr<const Object>> Open(
-      const std::string& path, std::optional<int64_t> known_size_bytes = std::nullopt) const = 0;
+      const std::string& path, std::optional<int64_t> known_size_bytes = std::nullopt,
+      const CancelToken& cancel = CancelToken::Never()) const = 0;
 
-  /// List the names (not paths) of the files right below a directory, unordered.
+  /// List the names (not paths) of the files right below a directory, in the order of their bytes.
   ///
   /// \return IOError if the directory is missing (IsNotFound tells)
-  virtual arrow::Result<std::vector<std::string>> ListFiles(const std::string& directory) const = 0;
+  virtual arrow::Result<std::vector<std::string>> ListFiles(
+      const std::string& directory, const ListOptions& options = {}) const = 0;
 
-  /// List the names of the directories right below a directory, unordered.
+  /// List the names of the directories right below a directory, in the order of their bytes.
   virtual arrow::Result<std::vector<std::string>> ListDirectories(
-      const std::string& directory) const = 0;
+      const std::string& directory, const ListOptions& options = {}) const = 0;
 };
 
 /// Tell whether a status of this room means that an object or directory does not exist.
 bool IsNotFound(const arrow::Status& status);
 
-/// Read a whole object; CapacityError if it is larger than `limit_bytes`.
-arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(const Object& object, int64_t limit_bytes);
-
-/// Open the store at `uri`: a path or a file:// URI. Other schemes: NotImplemented that names them.
+/// Refuse a path that leads out of its store: names come from manifests, and a manifest is hostile.
 ///
-/// The root need not exist yet.
-arrow::Result<std::shared_ptr<const ObjectStore>> OpenObjectStore(const std::string& uri);
+/// \return IOError, naming `location`, for an absolute path, a part "..", or a zero byte
+arrow::Status CheckInside(const std::string& location, const std::string& path);
+
+/// Read a whole object; CapacityError if it is larger than `limit_bytes`.
+arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(
+    const std::shared_ptr<const Object>& object, int64_t limit_bytes,
+    const CancelToken& cancel = CancelToken::Never());
+
+/// Open the store at `uri`. The root need not exist yet, and nothing is asked of it.
+///
+/// \param uri a path; file://, s3://bucket/path, gs://bucket/path, az://container/path; or
+///        memory://name, what MakeMemoryStore named so
+/// \param options for object stores; checked for every kind
+/// \return Invalid for a malformed URI or option; NotImplemented, naming what can be read, for
+///         another scheme, and for s3:// where its library is missing
+arrow::Result<std::shared_ptr<const ObjectStore>> OpenObjectStore(
+    const std::string& uri, const StorageOptions& options = {});
 
 }  // namespace croupier::storage

@@ -26,8 +26,7 @@ void RangeFetch::AddInPlace(const std::shared_ptr<const Object>& object, int64_t
 }
 
 arrow::Status RangeFetch::Run(IoScheduler* scheduler, std::shared_ptr<const void> keep_alive,
-                              const CancelToken& cancel, arrow::MemoryPool* pool,
-                              const CoalesceOptions& options) {
+                              const CancelToken& cancel, arrow::MemoryPool* pool) {
   places_.resize(ranges_.size());
   std::vector<std::vector<size_t>> ranges_of_object(objects_.size());
   for (size_t i = 0; i < ranges_.size(); ++i) ranges_of_object[object_of_range_[i]].push_back(i);
@@ -36,7 +35,7 @@ arrow::Status RangeFetch::Run(IoScheduler* scheduler, std::shared_ptr<const void
     const auto& object = objects_[object_index];
     ranges.clear();
     for (const size_t i : ranges_of_object[object_index]) ranges.push_back(ranges_[i]);
-    const auto coalesced = Coalesce(ranges, options);
+    const auto coalesced = Coalesce(ranges, object->habits().coalesce);
     const size_t first_buffer = buffers_.size();
     for (const ByteRange& read : coalesced.reads) {
       if (read.offset_bytes < 0 || read.size_bytes < 0 ||

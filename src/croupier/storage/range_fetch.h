@@ -31,13 +31,12 @@ class RangeFetch {
 
   bool empty() const { return ranges_.empty() && requests_.empty(); }
 
-  /// Read everything.
+  /// Read everything; each object in the way that suits its store (ReadHabits).
   ///
   /// \param keep_alive owns the destinations of AddInPlace (see IoScheduler::Read)
   /// \return IOError of the first read that failed, naming the object; Cancelled
   arrow::Status Run(IoScheduler* scheduler, std::shared_ptr<const void> keep_alive,
-                    const CancelToken& cancel, arrow::MemoryPool* pool,
-                    const CoalesceOptions& options = {});
+                    const CancelToken& cancel, arrow::MemoryPool* pool);
 
   /// The bytes of an added range; they live as long as buffer() of it.
   std::span<const uint8_t> bytes(size_t index) const;

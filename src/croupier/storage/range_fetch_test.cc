@@ -28,7 +28,9 @@ class RecordedObject : public Object {
 
   int64_t size_bytes() const override { return std::ssize(bytes_); }
   const std::string& location() const override { return location_; }
-  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) const override {
+  const ReadHabits& habits() const override { return habits_; }
+  arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                       const CancelToken& /*cancel*/) const override {
     const std::lock_guard lock(mutex_);
     reads_.push_back({offset_bytes, std::ssize(destination)});
     if (fails) return arrow::Status::IOError(location_, ": bad sector");
@@ -52,9 +54,12 @@ class RecordedObject : public Object {
     return sorted;
   }
 
+  void Coalesce(const CoalesceOptions& options) { habits_.coalesce = options; }
+
   bool fails = false;
 
  private:
+  ReadHabits habits_;
   std::vector<uint8_t> bytes_;
   const std::string location_;
   mutable std::mutex mutex_;  // guards reads_
@@ -63,9 +68,8 @@ class RecordedObject : public Object {
 
 class FetchedRangesTest : public ::testing::Test {
  protected:
-  arrow::Status Run(const CoalesceOptions& options = {},
-                    const CancelToken& cancel = CancelToken::Never()) {
-    return fetch_.Run(&scheduler_, nullptr, cancel, arrow::default_memory_pool(), options);
+  arrow::Status Run(const CancelToken& cancel = CancelToken::Never()) {
+    return fetch_.Run(&scheduler_, nullptr, cancel, arrow::default_memory_pool());
   }
 
   // Fetch ranges of one object and compare the bytes of each.
@@ -73,7 +77,8 @@ class FetchedRangesTest : public ::testing::Test {
     std::vector<size_t> numbers;
     numbers.reserve(ranges.size());
     for (const ByteRange range : ranges) numbers.push_back(fetch_.Add(object_, range));
-    const auto status = Run(options);
+    object_->Coalesce(options);
+    const auto status = Run();
     ASSERT_TRUE(status.ok()) << status;
     for (size_t i = 0; i < ranges.size(); ++i) {
       EXPECT_TRUE(object_->Holds(ranges[i], fetch_.bytes(numbers[i]))) << i;
@@ -200,7 +205,7 @@ TEST_F(FetchedRangesTest, ACancelledFetchReadsNothing) {
   CancelFlag cancel;
   cancel.Cancel();
   fetch_.Add(object_, {0, 10});
-  EXPECT_TRUE(Run({}, cancel).IsCancelled());
+  EXPECT_TRUE(Run(cancel).IsCancelled());
   EXPECT_TRUE(object_->reads().empty());
 }
 

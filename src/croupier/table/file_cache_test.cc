@@ -19,7 +19,8 @@ namespace {
 constexpr int64_t kNoLimit = INT64_MAX;
 
 std::shared_ptr<CachedFile> MakeFile(MetadataBudget* budget) {
-  const auto store = storage::MakeMemoryStore({{"f", arrow::Buffer::FromString("bytes")}});
+  const auto store =
+      storage::MakeMemoryStore("file_cache", {{"f", arrow::Buffer::FromString("bytes")}});
   return std::make_shared<CachedFile>(store->Open("f").ValueOrDie(), format::FileFooter{},
                                       format::ColumnDirectory{}, budget);
 }

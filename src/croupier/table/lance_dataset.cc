@@ -41,9 +41,12 @@ arrow::Status At(const std::string& location, const arrow::Status& status) {
 
 // The manifests of a branch that take part in its history: by version, ascending.
 arrow::Result<std::vector<ManifestName>> ListManifests(const ObjectStore& store,
-                                                       const std::string& branch_path) {
+                                                       const std::string& branch_path,
+                                                       const CancelToken& cancel) {
   const std::string directory = branch_path + kVersionsDirectory;
-  auto names = store.ListFiles(directory);
+  storage::ListOptions list_options;
+  list_options.cancel = &cancel;
+  auto names = store.ListFiles(directory, list_options);
   if (storage::IsNotFound(names.status())) {
     return names.status().WithMessage(
         store.location(), ": not a Lance dataset: it has no directory ", directory,
@@ -127,10 +130,11 @@ class ManifestFetch {
 
 arrow::Result<std::shared_ptr<const format::Manifest>> ReadManifest(const ObjectStore& store,
                                                                     const std::string& path,
-                                                                    uint64_t version) {
-  ARROW_ASSIGN_OR_RAISE(auto object, store.Open(path));
+                                                                    uint64_t version,
+                                                                    const CancelToken& cancel) {
+  ARROW_ASSIGN_OR_RAISE(auto object, store.Open(path, std::nullopt, cancel));
   ManifestFetch fetch({object});
-  ARROW_RETURN_NOT_OK(fetch.Run(CancelToken::Never()));
+  ARROW_RETURN_NOT_OK(fetch.Run(cancel));
   auto manifest = format::Manifest::Parse(fetch.message(0));
   if (!manifest.ok()) return At(object->location(), manifest.status());
   if ((*manifest)->version != version) {
@@ -142,7 +146,7 @@ arrow::Result<std::shared_ptr<const format::Manifest>> ReadManifest(const Object
 
 arrow::Result<std::string> ReadRef(const ObjectStore& store, const std::string& path) {
   ARROW_ASSIGN_OR_RAISE(const auto object, store.Open(path));
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, storage::ReadWhole(*object, kMaxRefBytes));
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, storage::ReadWhole(object, kMaxRefBytes));
   return bytes->ToString();
 }
 
@@ -151,7 +155,6 @@ arrow::Result<std::vector<std::string>> ListRefs(const ObjectStore& store,
                                                  const std::string& directory) {
   auto names = store.ListFiles(directory);
   if (storage::IsNotFound(names.status())) return std::vector<std::string>();
-  if (names.ok()) std::sort(names->begin(), names->end());
   return names;
 }
 
@@ -198,24 +201,35 @@ std::string LanceDataset::PathOf(const std::string& branch) {
 
 arrow::Result<std::shared_ptr<const LanceDataset>> LanceDataset::Open(const std::string& uri,
                                                                       const LanceOptions& options) {
-  ARROW_ASSIGN_OR_RAISE(auto store, storage::OpenObjectStore(uri));
+  ARROW_ASSIGN_OR_RAISE(auto store, storage::OpenObjectStore(uri, options.storage_options));
   ARROW_ASSIGN_OR_RAISE(auto external,
                         ExternalPaths::Make(store->location(), options.allow_external));
+  auto kept = options;
+  kept.cancel = &CancelToken::Never();
   return std::shared_ptr<const LanceDataset>(
-      new LanceDataset(std::move(store), std::move(external), options));
+      new LanceDataset(std::move(store), std::move(external), std::move(kept)));
+}
+
+arrow::Result<std::shared_ptr<const ObjectStore>> LanceDataset::OpenStore(
+    const std::string& uri) const {
+  // Credentials go to the service that they were given for, and to no other.
+  const auto scheme_of = [](const std::string& text) { return text.substr(0, text.find("://")); };
+  const bool is_same_service = scheme_of(uri) == scheme_of(location());
+  return storage::OpenObjectStore(uri,
+                                  is_same_service ? options_.storage_options : StorageOptions());
 }
 
 arrow::Result<std::shared_ptr<const ObjectStore>> LanceDataset::OpenExternal(
     const std::string& path_or_uri) const {
   ARROW_ASSIGN_OR_RAISE(const auto place, external_.Resolve(path_or_uri));
-  return storage::OpenObjectStore(place.uri);
+  return OpenStore(place.uri);
 }
 
 arrow::Result<FilePlace> LanceDataset::FindExternal(const std::string& path_or_uri) const {
   // The file is what is allowed, not its directory.
   ARROW_ASSIGN_OR_RAISE(const auto place, external_.Resolve(path_or_uri));
   ARROW_ASSIGN_OR_RAISE(auto split, DirectoryAndName::Split(place.uri));
-  ARROW_ASSIGN_OR_RAISE(auto store, storage::OpenObjectStore(split.directory));
+  ARROW_ASSIGN_OR_RAISE(auto store, OpenStore(split.directory));
   return FilePlace{std::move(store), std::move(split.name)};
 }
 
@@ -241,8 +255,8 @@ arrow::Result<TableTag> LanceDataset::FindTag(const std::string& name) const {
                                  "'; the tags are: ", NamesOf(tags));
 }
 
-arrow::Result<DatasetVersion> LanceDataset::Read(const VersionRef& ref,
-                                                 const std::string& branch) const {
+arrow::Result<DatasetVersion> LanceDataset::Read(const VersionRef& ref, const std::string& branch,
+                                                 const CancelToken& cancel) const {
   auto wanted = ref.branch.value_or(branch);
   if (wanted == kMainBranch) wanted.clear();
   if (!ref.tag.empty()) {
@@ -256,31 +270,33 @@ arrow::Result<DatasetVersion> LanceDataset::Read(const VersionRef& ref,
                                     tag.branch.empty() ? kMainBranch : tag.branch, "', not on '",
                                     *ref.branch, "'");
     }
-    return ReadVersion(tag.version, tag.branch);
+    return ReadVersion(tag.version, tag.branch, cancel);
   }
-  return ref.version.has_value() ? ReadVersion(*ref.version, wanted) : ReadNewest(wanted);
+  return ref.version.has_value() ? ReadVersion(*ref.version, wanted, cancel)
+                                 : ReadNewest(wanted, cancel);
 }
 
-arrow::Result<DatasetVersion> LanceDataset::ReadNewest(const std::string& branch) const {
+arrow::Result<DatasetVersion> LanceDataset::ReadNewest(const std::string& branch,
+                                                       const CancelToken& cancel) const {
   if (!branch.empty()) ARROW_RETURN_NOT_OK(CheckBranch(branch));
   for (int tries = 1;; ++tries) {
-    ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch)));
+    ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch), cancel));
     const ManifestName newest = manifests.back();
     auto path = PathOf(branch) + kVersionsDirectory + "/" + newest.ToString();
-    auto manifest = ReadManifest(*store_, path, newest.version);
+    auto manifest = ReadManifest(*store_, path, newest.version, cancel);
     if (storage::IsNotFound(manifest.status()) && tries < kMaxTries) continue;
     ARROW_RETURN_NOT_OK(manifest.status());
     return DatasetVersion{*std::move(manifest), branch, std::move(path)};
   }
 }
 
-arrow::Result<DatasetVersion> LanceDataset::ReadVersion(uint64_t version,
-                                                        const std::string& branch) const {
+arrow::Result<DatasetVersion> LanceDataset::ReadVersion(uint64_t version, const std::string& branch,
+                                                        const CancelToken& cancel) const {
   if (!branch.empty() && !format::IsBranchName(branch)) return CheckBranch(branch);
   for (const auto naming : {format::ManifestNaming::kV2, format::ManifestNaming::kV1}) {
     auto path =
         PathOf(branch) + kVersionsDirectory + "/" + ManifestName{naming, version}.ToString();
-    auto manifest = ReadManifest(*store_, path, version);
+    auto manifest = ReadManifest(*store_, path, version, cancel);
     if (storage::IsNotFound(manifest.status())) continue;
     ARROW_RETURN_NOT_OK(manifest.status());
     return DatasetVersion{*std::move(manifest), branch, std::move(path)};
@@ -291,7 +307,8 @@ arrow::Result<DatasetVersion> LanceDataset::ReadVersion(uint64_t version,
 }
 
 arrow::Result<std::vector<uint64_t>> LanceDataset::VersionNumbers(const std::string& branch) const {
-  ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch)));
+  ARROW_ASSIGN_OR_RAISE(const auto manifests,
+                        ListManifests(*store_, PathOf(branch), CancelToken::Never()));
   std::vector<uint64_t> versions;
   versions.reserve(manifests.size());
   for (const auto& manifest : manifests) versions.push_back(manifest.version);
@@ -300,14 +317,15 @@ arrow::Result<std::vector<uint64_t>> LanceDataset::VersionNumbers(const std::str
 
 arrow::Result<std::vector<TableVersion>> LanceDataset::ListVersions(
     const std::string& branch, const CancelToken& cancel) const {
-  ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch)));
+  ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch), cancel));
   std::vector<TableVersion> versions;
   for (size_t begin = 0; begin < manifests.size(); begin += kVersionsAtOnce) {
     ARROW_RETURN_NOT_OK(cancel.Check());
     std::vector<std::shared_ptr<const Object>> objects;
     for (size_t i = begin; i < std::min(begin + kVersionsAtOnce, manifests.size()); ++i) {
       auto object =
-          store_->Open(PathOf(branch) + kVersionsDirectory + "/" + manifests[i].ToString());
+          store_->Open(PathOf(branch) + kVersionsDirectory + "/" + manifests[i].ToString(),
+                       std::nullopt, cancel);
       if (storage::IsNotFound(object.status())) continue;  // cleaned up since
       ARROW_RETURN_NOT_OK(object.status());
       objects.push_back(*std::move(object));

@@ -47,7 +47,8 @@ class LanceDataset {
   ///
   /// \param branch that is meant if `ref` says nothing; empty: the main branch
   /// \return IOError if there is no dataset; errors as for TableSource::Checkout
-  arrow::Result<DatasetVersion> Read(const VersionRef& ref, const std::string& branch) const;
+  arrow::Result<DatasetVersion> Read(const VersionRef& ref, const std::string& branch,
+                                     const CancelToken& cancel = CancelToken::Never()) const;
 
   arrow::Result<std::vector<TableVersion>> ListVersions(const std::string& branch,
                                                         const CancelToken& cancel) const;
@@ -74,8 +75,12 @@ class LanceDataset {
                LanceOptions options)
       : store_(std::move(store)), external_(std::move(external)), options_(std::move(options)) {}
 
-  arrow::Result<DatasetVersion> ReadNewest(const std::string& branch) const;
-  arrow::Result<DatasetVersion> ReadVersion(uint64_t version, const std::string& branch) const;
+  arrow::Result<std::shared_ptr<const storage::ObjectStore>> OpenStore(
+      const std::string& uri) const;
+  arrow::Result<DatasetVersion> ReadNewest(const std::string& branch,
+                                           const CancelToken& cancel) const;
+  arrow::Result<DatasetVersion> ReadVersion(uint64_t version, const std::string& branch,
+                                            const CancelToken& cancel) const;
   arrow::Result<TableTag> FindTag(const std::string& name) const;
   arrow::Status CheckBranch(const std::string& branch) const;
   arrow::Result<std::vector<uint64_t>> VersionNumbers(const std::string& branch) const;

@@ -74,7 +74,7 @@ arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Make(
 arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Open(const std::string& uri,
                                                                    const LanceOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto dataset, LanceDataset::Open(uri, options));
-  ARROW_ASSIGN_OR_RAISE(auto version, dataset->Read(options.at, /*branch=*/""));
+  ARROW_ASSIGN_OR_RAISE(auto version, dataset->Read(options.at, /*branch=*/"", *options.cancel));
   return Make(std::move(dataset), std::move(version), options.blobs);
 }
 

@@ -30,7 +30,7 @@ class FileMetadata {
  public:
   arrow::Status Read(std::span<const FileLocation> files, const CancelToken& cancel) {
     for (const auto& file : files) {
-      ARROW_ASSIGN_OR_RAISE(auto object, file.store->Open(file.path, file.size_bytes));
+      ARROW_ASSIGN_OR_RAISE(auto object, file.store->Open(file.path, file.size_bytes, cancel));
       const int64_t size = object->size_bytes();
       const int64_t tail = std::min(size, kTailBytes);
       tails_.Add(object, {size - tail, tail});

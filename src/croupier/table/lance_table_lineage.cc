@@ -54,7 +54,7 @@ arrow::Result<std::vector<LanceTable::Deletions>> LanceTable::DeletionsOf(
     const auto& fragment = fragments_[fragments[i]];
     auto place = table_files_.DeletionFile(*fragment.metadata->deletion_file, fragment.id);
     if (!place.ok()) return AtLocation(location(), place.status());
-    const auto opened = place->store->Open(place->path);
+    const auto opened = place->store->Open(place->path, std::nullopt, *options.cancel);
     if (!opened.ok()) return dataset_->ExplainMissing(opened.status(), version_);
     const auto& object = *opened;
     fetched.push_back(fetch.Add(object, {0, object->size_bytes()}));

@@ -218,7 +218,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       }
       ARROW_RETURN_NOT_OK(cancel_.Check());
       ARROW_ASSIGN_OR_RAISE(auto object,
-                            location->store->Open(location->path, location->size_bytes));
+                            location->store->Open(location->path, location->size_bytes, cancel_));
       const int64_t size_bytes = object->size_bytes();
       const int64_t tail_bytes = std::min(kTailBytes, size_bytes);
       Opening opening{file_number, std::move(object), {size_bytes - tail_bytes, tail_bytes}, 0, {}};

@@ -1,0 +1,128 @@
+#include "croupier/storage/cloud_store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <arrow/filesystem/azurefs.h>
+#include <arrow/filesystem/filesystem.h>
+#include <arrow/filesystem/gcsfs.h>
+
+#include "croupier/storage/arrow_client.h"
+#include "croupier/storage/remote_store.h"
+#include "croupier/storage/s3_file_system.h"
+
+namespace croupier::storage {
+
+namespace {
+
+using FileSystemResult = arrow::Result<std::shared_ptr<arrow::fs::FileSystem>>;
+
+FileSystemResult MakeGcsFileSystem(const GcsSettings& settings) {
+  arrow::fs::GcsOptions options;
+  if (settings.anonymous) {
+    options = arrow::fs::GcsOptions::Anonymous();
+  } else if (!settings.access_token.empty()) {
+    // The service says when it has expired.
+    options = arrow::fs::GcsOptions::FromAccessToken(
+        settings.access_token, std::chrono::system_clock::now() + std::chrono::hours(24 * 365));
+  } else if (!settings.key_json.empty()) {
+    options = arrow::fs::GcsOptions::FromServiceAccountCredentials(settings.key_json);
+  } else if (!settings.key_file.empty()) {
+    std::ifstream file(settings.key_file);
+    std::string key{std::istreambuf_iterator<char>(file), {}};
+    if (!file) {
+      return arrow::Status::IOError("cannot read the key of the service account: ",
+                                    settings.key_file);
+    }
+    options = arrow::fs::GcsOptions::FromServiceAccountCredentials(key);
+  } else {
+    options = arrow::fs::GcsOptions::Defaults();
+  }
+  options.scheme = settings.endpoint.scheme;
+  options.endpoint_override = settings.endpoint.authority;
+  // The client cannot be kept from retrying; this is how long it may. RemoteStore goes on from
+  // there.
+  options.retry_limit_seconds =
+      std::min(settings.client.request_timeout_seconds, settings.client.retry.total_seconds);
+  return arrow::fs::GcsFileSystem::Make(options);
+}
+
+FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
+  arrow::fs::AzureOptions options;
+  options.account_name = settings.account_name;
+  if (!settings.endpoint.authority.empty()) {
+    options.blob_storage_authority = settings.endpoint.authority;
+    options.dfs_storage_authority = settings.endpoint.authority;
+    options.blob_storage_scheme = settings.endpoint.scheme;
+    options.dfs_storage_scheme = settings.endpoint.scheme;
+  }
+  if (settings.anonymous) {
+    ARROW_RETURN_NOT_OK(options.ConfigureAnonymousCredential());
+  } else if (!settings.account_key.empty()) {
+    ARROW_RETURN_NOT_OK(options.ConfigureAccountKeyCredential(settings.account_key));
+  } else if (!settings.sas_token.empty()) {
+    ARROW_RETURN_NOT_OK(options.ConfigureSASCredential(settings.sas_token));
+  } else if (!settings.client_secret.empty()) {
+    ARROW_RETURN_NOT_OK(options.ConfigureClientSecretCredential(
+        settings.tenant_id, settings.client_id, settings.client_secret));
+  } else {
+    ARROW_RETURN_NOT_OK(options.ConfigureDefaultCredential());
+  }
+  return arrow::fs::AzureFileSystem::Make(options);
+}
+
+}  // namespace
+
+bool IsCloudScheme(std::string_view scheme) {
+  return scheme == "s3" || scheme == "gs" || scheme == "az" || scheme == "abfs" ||
+         scheme == "abfss";
+}
+
+arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeCloudFileSystem(
+    const StoreUri& uri, const StorageSettings& settings) {
+  if (uri.scheme == "s3") {
+    ARROW_ASSIGN_OR_RAISE(const auto s3, settings.ForS3());
+    return MakeS3FileSystem(s3, uri.bucket);
+  }
+  if (uri.scheme == "gs") {
+    ARROW_ASSIGN_OR_RAISE(const auto gcs, settings.ForGcs());
+    return MakeGcsFileSystem(gcs);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto azure, settings.ForAzure(uri.account));
+  return MakeAzureFileSystem(azure);
+}
+
+arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
+                                                                 StorageSettings settings) {
+  settings.AddEnvironment();
+  RemoteStoreOptions options;
+  // What is wrong with the settings should be known now, not at the first read.
+  if (uri.scheme == "s3") {
+    ARROW_RETURN_NOT_OK(LoadS3Library());
+    ARROW_RETURN_NOT_OK(settings.ForS3().status());
+  } else if (uri.scheme == "gs") {
+    ARROW_RETURN_NOT_OK(settings.ForGcs().status());
+  } else {
+    ARROW_RETURN_NOT_OK(settings.ForAzure(uri.account).status());
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto client, settings.ForClient());
+  options.retry = client.retry;
+  options.location = uri.location;
+  options.store = uri.store();
+  options.root = uri.bucket + (uri.prefix.empty() ? "" : "/" + uri.prefix);
+  options.redact = [settings](std::string text) { return settings.Redact(std::move(text)); };
+  options.connect = [uri = std::move(uri),
+                     settings =
+                         std::move(settings)]() -> arrow::Result<std::unique_ptr<ObjectClient>> {
+    ARROW_ASSIGN_OR_RAISE(auto file_system, MakeCloudFileSystem(uri, settings));
+    return MakeArrowClient(std::move(file_system));
+  };
+  return MakeRemoteStore(std::move(options));
+}
+
+}  // namespace croupier::storage

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <arrow/result.h>
+
+#include "croupier/storage/object_client.h"
+#include "croupier/storage/object_store.h"
+#include "croupier/storage/storage_settings.h"
+
+namespace croupier::storage {
+
+/// What a RemoteStore is of.
+struct RemoteStoreOptions {
+  std::string location;  ///< the root as the user named it
+  std::string store;     ///< the name that counters have, as `s3://bucket`
+  std::string root;      ///< the root's path within the service, as `bucket/prefix`
+  RetryPolicy retry;
+  /// Connect. Called once in each process that uses the store, and anew if it failed.
+  std::function<arrow::Result<std::unique_ptr<ObjectClient>>()> connect;
+  /// Remove credentials from the message of a status.
+  std::function<std::string(std::string)> redact = [](std::string text) { return text; };
+};
+
+/// Objects behind a network: adds to a client retries, counters, cancelling, and the use in forked
+/// children.
+///
+/// Nothing is asked of the service until the first use. Each process has its own client; a child
+/// leaks that of its parent.
+std::shared_ptr<const ObjectStore> MakeRemoteStore(RemoteStoreOptions options);
+
+}  // namespace croupier::storage

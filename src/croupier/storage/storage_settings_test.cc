@@ -1,0 +1,124 @@
+#include "croupier/storage/storage_settings.h"
+
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace croupier::storage {
+namespace {
+
+StorageSettings Make(const StorageOptions& options) {
+  return StorageSettings::Make(options).ValueOrDie();
+}
+
+// A variable of the environment for one test.
+class WithVariable {
+ public:
+  WithVariable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~WithVariable() { unsetenv(name_); }
+  WithVariable(const WithVariable&) = delete;
+  WithVariable& operator=(const WithVariable&) = delete;
+
+ private:
+  const char* const name_;
+};
+
+TEST(StorageSettingsTest, ReadsTheSpellingsOfLanceInAnyCase) {
+  const auto s3 = Make({{"AWS_Access_Key_Id", "key"},
+                        {"secret_access_key", "secret"},
+                        {"aws_token", "token"},
+                        {"region", "eu-west-1"},
+                        {"endpoint_url", "http://localhost:9000/"},
+                        {"allow_http", "True"},
+                        {"virtual_hosted_style_request", "1"}})
+                      .ForS3()
+                      .ValueOrDie();
+  EXPECT_EQ(s3.access_key_id, "key");
+  EXPECT_EQ(s3.secret_access_key, "secret");
+  EXPECT_EQ(s3.session_token, "token");
+  EXPECT_EQ(s3.region, "eu-west-1");
+  EXPECT_EQ(s3.endpoint.scheme, "http");
+  EXPECT_EQ(s3.endpoint.authority, "localhost:9000");
+  EXPECT_TRUE(s3.virtual_hosted);
+}
+
+TEST(StorageSettingsTest, ReadsTimesAndRetries) {
+  const auto client = Make({{"connect_timeout", "500ms"},
+                            {"timeout", "2m"},
+                            {"client_max_retries", "0"},
+                            {"client_retry_timeout", "60"}})
+                          .ForS3()
+                          .ValueOrDie()
+                          .client;
+  EXPECT_DOUBLE_EQ(client.connect_timeout_seconds, 0.5);
+  EXPECT_DOUBLE_EQ(client.request_timeout_seconds, 120);
+  EXPECT_EQ(client.retry.max_retries, 0);
+  EXPECT_DOUBLE_EQ(client.retry.total_seconds, 60);
+}
+
+TEST(StorageSettingsTest, AnUnknownNameIsAnErrorThatShowsNearOnes) {
+  const auto status = StorageSettings::Make({{"aws_acces_key_id", "key"}}).status();
+  EXPECT_TRUE(status.IsInvalid());
+  EXPECT_NE(status.message().find("did you mean: aws_access_key_id"), std::string::npos) << status;
+  EXPECT_TRUE(StorageSettings::Make({{"colour", "red"}}).status().IsInvalid());
+}
+
+TEST(StorageSettingsTest, NamesOfOtherServicesAndOfWritersAreIgnored) {
+  EXPECT_TRUE(Make({{"account_key", "x"}, {"new_table_data_storage_version", "2.1"}}).ForS3().ok());
+  EXPECT_TRUE(StorageSettings::Make({{"proxy_url", "http://x"}}).status().IsNotImplemented());
+}
+
+TEST(StorageSettingsTest, ValuesThatMakeNoSenseNameTheirOption) {
+  for (const auto& [name, value] : StorageOptions{{"allow_http", "maybe"},
+                                                  {"timeout", "soon"},
+                                                  {"timeout", "-3s"},
+                                                  {"client_max_retries", "many"},
+                                                  {"aws_endpoint", "ftp://host"},
+                                                  {"aws_access_key_id", "without its secret"}}) {
+    const auto status = Make({{name, value}}).ForS3().status();
+    EXPECT_TRUE(status.IsInvalid()) << name;
+    EXPECT_NE(status.message().find(name), std::string::npos) << status;
+  }
+}
+
+TEST(StorageSettingsTest, AnEndpointInTheClearMustBeAllowed) {
+  EXPECT_TRUE(Make({{"aws_endpoint", "http://host"}}).ForS3().status().IsInvalid());
+  EXPECT_TRUE(Make({{"aws_endpoint", "https://host"}}).ForS3().ok());
+}
+
+TEST(StorageSettingsTest, TheEnvironmentGivesWhatIsNotGiven) {
+  const WithVariable region("AWS_REGION", "from-environment");
+  const WithVariable anybody("DEFAULT_REGION", "anybody's");
+  auto settings = Make({});
+  EXPECT_EQ(settings.ForS3().ValueOrDie().region, "");
+  settings.AddEnvironment();
+  EXPECT_EQ(settings.ForS3().ValueOrDie().region, "from-environment");
+  settings = Make({{"region", "given"}});
+  settings.AddEnvironment();
+  EXPECT_EQ(settings.ForS3().ValueOrDie().region, "given");
+}
+
+TEST(StorageSettingsTest, OfAzureNeedAnAccountAndKeepItsKeyToIt) {
+  EXPECT_TRUE(Make({}).ForAzure("").status().IsInvalid());
+  EXPECT_EQ(Make({{"account_name", "a"}}).ForAzure("").ValueOrDie().account_name, "a");
+  EXPECT_EQ(Make({}).ForAzure("b").ValueOrDie().account_name, "b");
+  const auto settings = Make({{"account_name", "a"}, {"account_key", "k"}});
+  EXPECT_TRUE(settings.ForAzure("b").status().IsInvalid());
+  const auto emulator = Make({{"use_emulator", "true"}}).ForAzure("").ValueOrDie();
+  EXPECT_EQ(emulator.account_name, "devstoreaccount1");
+  EXPECT_EQ(emulator.endpoint.scheme, "http");
+}
+
+TEST(StorageSettingsTest, CredentialsAreTakenOutOfTextsAndOptions) {
+  const StorageOptions options = {{"AWS_SECRET_ACCESS_KEY", "hunter2"},
+                                  {"aws_access_key_id", "AKIA77"},
+                                  {"sas_token", "sv=1&sig=abc"},
+                                  {"region", "r"}};
+  EXPECT_EQ(Make(options).Redact("key AKIA77, https://x?sv=1&sig=abc; hunter2hunter2"),
+            "key ***, https://x?***; ******");
+  EXPECT_EQ(WithoutCredentials(options), (StorageOptions{{"region", "r"}}));
+}
+
+}  // namespace
+}  // namespace croupier::storage
