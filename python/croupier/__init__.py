@@ -34,6 +34,7 @@ from croupier.permutation import (
     PermutationTable,
     permutation_builder,
 )
+from croupier.storage import io_counters
 from croupier.table import ScanQuery, Table, TakeQuery
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "__version__",
     "config",
     "connect",
+    "io_counters",
     "open_dataset",
     "permutation_builder",
 ]

@@ -52,3 +52,5 @@ make_memory_table = _extension.make_memory_table
 open_database = _extension.open_database
 open_dataset = _extension.open_dataset
 read_config = _extension.read_config
+read_store_counters = _extension.read_store_counters
+without_credentials = _extension.without_credentials

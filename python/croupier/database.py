@@ -13,6 +13,7 @@ import pyarrow as pa
 from croupier import _core
 from croupier.errors import NameNotFoundError
 from croupier.history import version_arguments
+from croupier.storage import StoreAccess
 from croupier.table import Table, make_memory_table, open_table
 
 __all__ = ["Connection", "connect", "open_dataset"]
@@ -74,11 +75,12 @@ class Connection(ABC):
         return f"<croupier.Connection '{self.uri}': {count} ({shown})>"
 
 
-class _LocalConnection(Connection):
+class _FolderConnection(Connection):
     """A folder in which table ``t`` is the Lance dataset ``t.lance``."""
 
-    def __init__(self, uri: str):
-        self._database = _core.open_database(uri)
+    def __init__(self, uri: str, access: StoreAccess):
+        self._database = _core.open_database(uri, storage_options=access.options)
+        self._access = access
 
     @property
     def uri(self) -> str:
@@ -97,16 +99,16 @@ class _LocalConnection(Connection):
     ) -> Table:
         options: dict[str, Any] = {"allow_external": [os.fspath(each) for each in allow_external]}
         source = self._database.open_table(name, **version_arguments(version, branch), **options)
-        return Table(source, name, in_memory=False, **options)
+        return Table(source, name, in_memory=False, access=self._access, **options)
 
     def create_table(self, name: str, data: Any) -> Table:
         raise NotImplementedError(
-            f"creating table '{name}' at {self._database.table_uri(name)}: tables on disk cannot "
+            f"creating table '{name}' at {self._database.table_uri(name)}: tables in files cannot "
             "be written yet; write them with pylance or lancedb, or use a memory:// database"
         )
 
-    def __reduce__(self) -> tuple[type[_LocalConnection], tuple[str]]:
-        return _LocalConnection, (self.uri,)
+    def __reduce__(self) -> tuple[type[_FolderConnection], tuple[str, StoreAccess]]:
+        return _FolderConnection, (self.uri, self._access)
 
 
 class _MemoryConnection(Connection):
@@ -151,16 +153,29 @@ class _MemoryConnection(Connection):
         return table
 
 
-def connect(uri: str | os.PathLike[str]) -> Connection:
+def connect(
+    uri: str | os.PathLike[str],
+    *,
+    storage_options: Mapping[str, str] | None = None,
+    pickle_credentials: bool = False,
+) -> Connection:
     """Connect to a database.
 
     Args:
-        uri: a folder of tables as a path or ``file://`` URI, where ``~`` is the home directory and
-            the folder need not exist yet; or ``memory://``, a new, empty database that lives as
-            long as the connection.
+        uri: a folder of tables, which need not exist yet: a path, where ``~`` is the home
+            directory, or a URI: ``file://``, ``s3://bucket/path``, ``gs://bucket/path``,
+            ``az://container/path``; or ``memory://``, a new, empty database that lives as long as
+            the connection.
+        storage_options: how an object store is reached, by the names that LanceDB has for
+            credentials, endpoint, time-outs and retries. What is not given comes from the
+            environment (``AWS_…``, ``GOOGLE_…``, ``AZURE_…``).
+        pickle_credentials: whether what pickles (tables, for worker processes) takes the
+            credentials of `storage_options` along. Without it workers find theirs in the
+            environment.
 
     Raises:
-        NotImplementedError: for remote databases and object stores, which come later.
+        ValueError: for a malformed URI, or a storage option that is unknown or malformed.
+        NotImplementedError: for remote databases, which come later.
 
     Example:
         >>> import croupier
@@ -172,9 +187,10 @@ def connect(uri: str | os.PathLike[str]) -> Connection:
         2
     """
     location = os.fspath(uri)
+    access = StoreAccess(storage_options, pickle_credentials=pickle_credentials)
     if location in ("memory://", "memory:///"):
         return _MemoryConnection(location)
-    return _LocalConnection(_resolve(location, "connect"))
+    return _FolderConnection(_resolve(location, "connect"), access)
 
 
 def open_dataset(
@@ -183,30 +199,38 @@ def open_dataset(
     *,
     branch: str | None = None,
     allow_external: Iterable[str | os.PathLike[str]] = (),
+    storage_options: Mapping[str, str] | None = None,
+    pickle_credentials: bool = False,
 ) -> Table:
     """Open a Lance dataset by its own path, wherever it lies.
 
     Args:
-        uri: the dataset's folder, as a path or ``file://`` URI; ``~`` is the home directory.
+        uri: the dataset's folder, as a path, where ``~`` is the home directory, or as a URI
+            (``file://``, ``s3://``, ``gs://``, ``az://``).
         version: a version by its number, or by a tag; the newest where none is given.
         branch: the branch that the version is on; the main one where none is given.
         allow_external: folders or URIs outside the dataset in which its files may lie. A clone or
             a branch may name any on the same file system, or in the same bucket, without this.
+        storage_options: as for `connect`.
+        pickle_credentials: as for `connect`.
 
     Raises:
         FileNotFoundError: if there is no dataset.
         VersionNotFoundError: if it has no such version (any more).
         NameNotFoundError: if it has no such tag or branch.
         CorruptFileError: if its files are malformed.
+        OSError: if the store cannot be read; the message names the place.
         NotImplementedError: for a dataset that needs features which cannot be read yet.
     """
     location = _resolve(os.fspath(uri), "open_dataset")
+    access = StoreAccess(storage_options, pickle_credentials=pickle_credentials)
     name = location.rstrip("/").rsplit("/", 1)[-1]
     return open_table(
         location,
         name.removesuffix(_TABLE_SUFFIX) or name,
         version,
         branch,
+        access,
         {"allow_external": [os.fspath(each) for each in allow_external]},
     )
 
@@ -215,14 +239,8 @@ def _resolve(location: str, what: str) -> str:
     """Make a path absolute, for another process to find it; leave URIs as they are."""
     if not location:
         raise ValueError(f"{what} needs a path or URI, not an empty string")
-    if location.startswith("file://"):
-        return location
     if "://" in location:
-        scheme = location.split("://", 1)[0]
-        raise NotImplementedError(
-            f"{scheme}:// is not implemented yet: {location!r}; use a local path or file:// URI"
-            + (", or memory://" if what == "connect" else "")
-        )
+        return location
     return str(Path(location).expanduser().absolute())
 
 

@@ -12,6 +12,7 @@ from croupier import _core
 from croupier.blob import BlobFile
 from croupier.history import Branches, Tags, list_versions, version_arguments
 from croupier.loader import start_loader
+from croupier.storage import StoreAccess
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,17 +201,26 @@ class Table:
 
     A table object never changes: what is committed later is another version, and another object,
     which `checkout` and `checkout_latest` return. It is a map-style dataset by itself: `len`, and
-    `__getitems__` as PyTorch calls it. It pickles, pinned to its branch and version: a table on
-    disk as its location, one in memory with its rows.
+    `__getitems__` as PyTorch calls it. It pickles, pinned to its branch and version: a table in
+    files as its location, without credentials (see `connect`), one in memory with its rows.
 
     Made by `croupier.connect`, its connection's methods, and `croupier.open_dataset`.
     """
 
-    def __init__(self, source: _core.TableSource, name: str, *, in_memory: bool, **options: Any):
+    def __init__(
+        self,
+        source: _core.TableSource,
+        name: str,
+        *,
+        in_memory: bool,
+        access: StoreAccess | None = None,
+        **options: Any,
+    ):
         """Use `croupier.open_dataset` or a connection; the options are those of `open_table`."""
         self._source = source
         self._name = name
         self._in_memory = in_memory
+        self._access = access or StoreAccess()
         self._options = options
         self._num_rows: int | None = None
         self._identity_rows: _core.Permutation | None = None
@@ -280,7 +290,9 @@ class Table:
     def _at(self, source: _core.TableSource) -> Table:
         if (source.version, source.branch) == (self._source.version, self._source.branch):
             return self
-        return Table(source, self._name, in_memory=self._in_memory, **self._options)
+        return Table(
+            source, self._name, in_memory=self._in_memory, access=self._access, **self._options
+        )
 
     def count_rows(self, filter: str | None = None) -> int:
         """Count the rows.
@@ -495,12 +507,18 @@ class Table:
             self.name,
             self.version,
             self.current_branch() or "main",
+            self._access,
             self._options,
         )
 
 
 def open_table(
-    uri: str, name: str, version: int | str | None, branch: str | None, options: dict[str, Any]
+    uri: str,
+    name: str,
+    version: int | str | None,
+    branch: str | None,
+    access: StoreAccess,
+    options: dict[str, Any],
 ) -> Table:
     """Open a dataset as a table of that name.
 
@@ -509,10 +527,13 @@ def open_table(
         name: of the table.
         version: a version or a tag.
         branch: that the version is on.
+        access: how its store is reached.
         options: how it is read, as the compiled part has them.
     """
-    source = _core.open_dataset(uri, **version_arguments(version, branch), **options)
-    return Table(source, name, in_memory=False, **options)
+    source = _core.open_dataset(
+        uri, **version_arguments(version, branch), storage_options=access.options, **options
+    )
+    return Table(source, name, in_memory=False, access=access, **options)
 
 
 def make_memory_table(name: str, rows: pa.Table) -> Table:

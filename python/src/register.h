@@ -32,6 +32,7 @@ void RegisterBlob(nb::module_& module);
 void RegisterConfig(nb::module_& module);
 void RegisterLoader(nb::module_& module);
 void RegisterPermutation(nb::module_& module);
+void RegisterStorage(nb::module_& module);
 void RegisterTable(nb::module_& module);
 
 }  // namespace croupier::python

@@ -7,6 +7,7 @@
 
 #include <arrow/table.h>
 #include <arrow/type.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -16,6 +17,7 @@
 #include "arrow_capsule.h"
 #include "batch_stream.h"
 #include "croupier/database.h"
+#include "croupier/storage.h"
 #include "integers.h"
 #include "register.h"
 #include "signal_cancel.h"
@@ -49,19 +51,26 @@ LanceOptions MakeLanceOptions(std::optional<uint64_t> version, std::string tag,
 
 TableHandle OpenDataset(const std::string& uri, std::optional<uint64_t> version, std::string tag,
                         std::optional<std::string> branch, std::vector<std::string> allow_external,
-                        bool read_blobs) {
+                        bool read_blobs, StorageOptions storage_options) {
   auto options =
       MakeLanceOptions(version, std::move(tag), std::move(branch), std::move(allow_external));
   if (read_blobs) options.blobs = BlobHandling::kBytes;
-  return {RunReleased([&](const CancelToken&) { return OpenLanceTable(uri, options); })};
+  options.storage_options = std::move(storage_options);
+  return {RunReleased([&](const CancelToken& cancel) {
+    options.cancel = &cancel;
+    return OpenLanceTable(uri, options);
+  })};
 }
 
 TableHandle OpenTable(const Database& self, const std::string& name,
                       std::optional<uint64_t> version, std::string tag,
                       std::optional<std::string> branch, std::vector<std::string> allow_external) {
-  const auto options =
+  auto options =
       MakeLanceOptions(version, std::move(tag), std::move(branch), std::move(allow_external));
-  return {RunReleased([&](const CancelToken&) { return self.OpenTable(name, options); })};
+  return {RunReleased([&](const CancelToken& cancel) {
+    options.cancel = &cancel;
+    return self.OpenTable(name, options);
+  })};
 }
 
 // Calls a member of the table that takes row ids or offsets.
@@ -116,7 +125,7 @@ void RegisterTable(nb::module_& module) {
       .def_prop_ro("uri", &Database::uri)
       .def("table_names",
            [](const Database& self) {
-             return RunReleased([&](const CancelToken&) { return self.TableNames(); });
+             return RunReleased([&](const CancelToken& cancel) { return self.TableNames(cancel); });
            })
       .def(
           "table_uri",
@@ -129,11 +138,15 @@ void RegisterTable(nb::module_& module) {
            nb::arg("allow_external") = std::vector<std::string>());
 
   module.def(
-      "open_database", [](const std::string& uri) { return ValueOrRaise(Database::Open(uri)); },
-      nb::arg("uri"));
+      "open_database",
+      [](const std::string& uri, const StorageOptions& storage_options) {
+        return ValueOrRaise(Database::Open(uri, storage_options));
+      },
+      nb::arg("uri"), nb::kw_only(), nb::arg("storage_options") = StorageOptions());
   module.def("open_dataset", &OpenDataset, nb::arg("uri"), nb::kw_only(),
              nb::arg("version") = nb::none(), nb::arg("tag") = "", nb::arg("branch") = nb::none(),
-             nb::arg("allow_external") = std::vector<std::string>(), nb::arg("read_blobs") = false);
+             nb::arg("allow_external") = std::vector<std::string>(), nb::arg("read_blobs") = false,
+             nb::arg("storage_options") = StorageOptions());
   module.def("make_memory_table", &MakeTable, nb::arg("name"), nb::arg("rows"));
 }
 

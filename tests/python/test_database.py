@@ -90,11 +90,12 @@ def test_home_and_relative_paths_are_resolved(lance_uri, monkeypatch):
     assert len(croupier.open_dataset(f"file://{lance_uri}")) == 857
 
 
-@pytest.mark.parametrize("uri", ["db://mine", "s3://bucket/x", "gs://b", "az://c"])
+@pytest.mark.parametrize("uri", ["db://mine", "hdfs://host/x"])
 def test_what_comes_later_says_so(uri):
-    with pytest.raises(NotImplementedError, match=uri):
+    scheme = uri.partition("mine")[0].partition("host")[0]
+    with pytest.raises(NotImplementedError, match=f"'{scheme}'; readable: .*s3://"):
         croupier.connect(uri)
-    with pytest.raises(NotImplementedError, match=uri):
+    with pytest.raises(NotImplementedError, match=f"'{scheme}'; readable: .*s3://"):
         croupier.open_dataset(uri)
 
 
