@@ -25,6 +25,9 @@ namespace {
 constexpr size_t kMaxPartBytes = 4 << 20;
 // How long a wait lasts before the token is asked again.
 constexpr auto kWaitSlice = std::chrono::milliseconds(20);
+// Threads that storage holds up for calls that were given up do not count against the limit, up to
+// so many: they must not hold up other calls.
+constexpr size_t kMaxStuck = 256;
 
 // Counts reads by store; neighbours are mostly of one.
 class TallyRun {
@@ -77,6 +80,7 @@ struct IoScheduler::Call : public CancelToken {
   std::atomic<bool> abandoned{false};
   // Guarded by the pool's mutex:
   size_t num_pending = 0;  // queued or being read
+  size_t num_running = 0;  // being read
   arrow::Status error;
   std::condition_variable done;
 };
@@ -104,8 +108,8 @@ struct IoScheduler::Pool {
     finished_threads.clear();
     const int limit =
         std::max(options.num_threads, std::min(call->num_concurrent, options.max_threads));
-    const size_t wanted = std::min(static_cast<size_t>(limit), num_busy + queue.size());
-    while (threads.size() < wanted) StartThread();
+    const size_t wanted = std::min(static_cast<size_t>(limit), num_busy - num_stuck + queue.size());
+    while (threads.size() < std::min(num_stuck, kMaxStuck) + wanted) StartThread();
     work.notify_all();
   }
 
@@ -137,17 +141,27 @@ struct IoScheduler::Pool {
       arrow::Status status;
       if (!call->abandoned) {
         ++num_busy;
+        ++call->num_running;
         lock.unlock();
         status = call->RunPart(part);
         lock.lock();
         --num_busy;
+        --call->num_running;
+        if (call->abandoned) --num_stuck;
       }
       if (!status.ok() && call->error.ok()) {
         call->error = std::move(status);
-        call->abandoned = true;
+        Abandon(call.get());
       }
       if (--call->num_pending == 0 || !call->error.ok()) call->done.notify_all();
     }
+  }
+
+  // Called with the mutex held.
+  void Abandon(Call* call) {
+    if (call->abandoned) return;
+    call->abandoned = true;
+    num_stuck += call->num_running;
   }
 
   const IoOptions options;
@@ -161,6 +175,7 @@ struct IoScheduler::Pool {
   std::condition_variable work;
   std::deque<std::pair<std::shared_ptr<Call>, size_t>> queue;
   size_t num_busy = 0;
+  size_t num_stuck = 0;  // of these, with parts of abandoned calls
   bool stopping = false;
   std::list<std::thread> threads;
   std::vector<std::list<std::thread>::iterator> finished_threads;  // to be joined
@@ -238,7 +253,7 @@ arrow::Status IoScheduler::Await(Pool* pool, const std::shared_ptr<Call>& call,
     const bool cancelled = cancel.cancelled();
     lock.lock();
     if (cancelled) {
-      call->abandoned = true;
+      pool->Abandon(call.get());
       return arrow::Status::Cancelled("cancelled");
     }
     call->done.wait_for(lock, kWaitSlice,

@@ -23,7 +23,7 @@ class SlowObject : public Object {
                        const CancelToken& cancel) const override {
     ++num_reads;
     num_inside.fetch_add(1);
-    while (hold && !cancel.cancelled()) std::this_thread::yield();
+    while (hold && (hears_nothing || !cancel.cancelled())) std::this_thread::yield();
     num_inside.fetch_sub(1);
     if (offset_bytes <= bad_offset && bad_offset < offset_bytes + std::ssize(destination)) {
       return arrow::Status::IOError(location_, ": bad sector");
@@ -38,6 +38,7 @@ class SlowObject : public Object {
   mutable std::atomic<int> num_reads = 0;
   mutable std::atomic<int> num_inside = 0;
   std::atomic<bool> hold = false;
+  bool hears_nothing = false;
   int64_t bad_offset = -1;
   ReadHabits read_habits;
 
@@ -108,6 +109,67 @@ TEST(IoSchedulerTest, ACancelledCallDoesNotWaitForTheStorage) {
   EXPECT_TRUE(scheduler.Read(requests, memory, cancel).IsCancelled());
   memory.reset();  // the reads in flight keep their own reference
   object->hold = false;
+}
+
+TEST(IoSchedulerTest, ReadsThatAreHeldUpAfterTheirCallDoNotHoldUpOthers) {
+  IoScheduler scheduler({.num_threads = 2});
+  auto stuck = std::make_shared<SlowObject>();
+  stuck->hold = true;
+  stuck->hears_nothing = true;
+  auto object = std::make_shared<SlowObject>();
+  for (int round = 1; round <= 3; ++round) {
+    auto memory = std::make_shared<std::vector<uint8_t>>(20);
+    CancelFlag cancel;
+    std::jthread canceller([&] {
+      while (stuck->num_inside < 2 * round) std::this_thread::yield();
+      cancel.Cancel();
+    });
+    EXPECT_TRUE(scheduler
+                    .Read({{stuck, 0, std::span(*memory).first(10)},
+                           {stuck, 0, std::span(*memory).last(10)}},
+                          memory, cancel)
+                    .IsCancelled());
+    EXPECT_TRUE(ReadScattered(&scheduler, object, 20));
+  }
+  stuck->hold = false;
+}
+
+TEST(IoSchedulerTest, AStoreThatWantsManyReadsAtATimeGetsThem) {
+  IoScheduler scheduler({.num_threads = 2, .max_threads = 8});
+  auto object = std::make_shared<SlowObject>();
+  object->read_habits.num_concurrent = 20;
+  object->hold = true;
+  std::jthread releaser([&] {
+    while (object->num_inside < 8) std::this_thread::yield();
+    object->hold = false;
+  });
+  EXPECT_TRUE(ReadScattered(&scheduler, object, 30));
+}
+
+TEST(IoSchedulerTest, ATaskRunsInThePoolAndIsToldThatNobodyWaits) {
+  IoScheduler scheduler({.num_threads = 1});
+  const auto caller = std::this_thread::get_id();
+  EXPECT_TRUE(scheduler
+                  .Run(
+                      [&](const CancelToken&) {
+                        return std::this_thread::get_id() != caller
+                                   ? arrow::Status::IOError("elsewhere")
+                                   : arrow::Status::OK();
+                      },
+                      CancelToken::Never())
+                  .IsIOError());
+  auto told = std::make_shared<std::atomic<bool>>(false);
+  CancelFlag cancel;
+  const auto status = scheduler.Run(
+      [told, &cancel](const CancelToken& abandoned) {
+        cancel.Cancel();
+        while (!abandoned.cancelled()) std::this_thread::yield();
+        *told = true;
+        return arrow::Status::OK();
+      },
+      cancel);
+  EXPECT_TRUE(status.IsCancelled());
+  while (!*told) std::this_thread::yield();
 }
 
 TEST(IoSchedulerTest, ThreadsThatEndedIdleStartAgain) {

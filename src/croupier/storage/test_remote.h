@@ -19,8 +19,8 @@ struct Fault {
   arrow::Status status;
   /// Bytes that come at most.
   int64_t max_bytes = INT64_MAX;
-  /// The request gets no answer while this is true.
-  std::atomic<bool>* hang = nullptr;
+  /// The request gets no answer while this is true. Shared: it may outlive the call that made it.
+  std::shared_ptr<std::atomic<bool>> hang;
 };
 
 /// A service in memory that is slow, refuses, breaks off, or gives less than was asked for.
