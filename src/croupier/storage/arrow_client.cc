@@ -22,9 +22,9 @@ arrow::Status AsNotFound(const arrow::Status& status) {
 
 // Missing buckets have their own words, which Arrow passes on as any error.
 arrow::Status MarkNotFound(const arrow::Status& status) {
-  constexpr std::string_view kMissing[] = {"NO_SUCH_BUCKET", "NO_SUCH_KEY", "NoSuchBucket",
-                                           "ContainerNotFound", "(HTTP status 404)",
-                                           "No such file or directory"};
+  constexpr std::string_view kMissing[] = {"NO_SUCH_BUCKET",    "NO_SUCH_KEY",
+                                           "NoSuchBucket",      "ContainerNotFound",
+                                           "(HTTP status 404)", "No such file or directory"};
   for (const auto word : kMissing) {
     if (status.message().find(word) != std::string::npos) return AsNotFound(status);
   }
@@ -129,8 +129,8 @@ class ArrowClient : public ObjectClient {
 
 }  // namespace
 
-std::unique_ptr<ObjectClient> MakeArrowClient(std::shared_ptr<arrow::fs::FileSystem> file_system) {
-  return std::make_unique<ArrowClient>(std::move(file_system));
+std::shared_ptr<ObjectClient> MakeArrowClient(std::shared_ptr<arrow::fs::FileSystem> file_system) {
+  return std::make_shared<ArrowClient>(std::move(file_system));
 }
 
 Failure ClassifyCloudFailure(const arrow::Status& status) {

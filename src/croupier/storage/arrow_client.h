@@ -9,7 +9,7 @@
 namespace croupier::storage {
 
 /// Make a client of a file system of Arrow, whose own retries should be off.
-std::unique_ptr<ObjectClient> MakeArrowClient(std::shared_ptr<arrow::fs::FileSystem> file_system);
+std::shared_ptr<ObjectClient> MakeArrowClient(std::shared_ptr<arrow::fs::FileSystem> file_system);
 
 /// Tell by its message what a failure of Arrow's cloud file systems means.
 ///

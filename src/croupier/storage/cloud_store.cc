@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -12,6 +15,7 @@
 #include <arrow/filesystem/filesystem.h>
 #include <arrow/filesystem/gcsfs.h>
 
+#include "croupier/base/process_local.h"
 #include "croupier/storage/arrow_client.h"
 #include "croupier/storage/remote_store.h"
 #include "croupier/storage/s3_file_system.h"
@@ -76,6 +80,45 @@ FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
   return arrow::fs::AzureFileSystem::Make(options);
 }
 
+// Clients that were used last, with their open connections: a database and its tables, opened one
+// after another, need no new ones.
+class RecentClients {
+ public:
+  using Make = std::function<arrow::Result<std::shared_ptr<ObjectClient>>()>;
+
+  static RecentClients& OfProcess() {
+    static auto& clients = *new ProcessLocal<RecentClients>();
+    return clients.Get();
+  }
+
+  // Making one may wait for the network, and does so without the lock.
+  arrow::Result<std::shared_ptr<ObjectClient>> FindOrMake(const std::string& key,
+                                                          const Make& make) {
+    if (auto found = Find(key)) return found;
+    ARROW_ASSIGN_OR_RAISE(auto made, make());
+    const std::lock_guard lock(mutex_);
+    clients_.emplace_front(key, made);
+    if (clients_.size() > kMaxClients) clients_.pop_back();
+    return made;
+  }
+
+ private:
+  static constexpr size_t kMaxClients = 8;
+
+  std::shared_ptr<ObjectClient> Find(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found =
+        std::ranges::find(clients_, key, [](const auto& each) { return each.first; });
+    if (found == clients_.end()) return nullptr;
+    clients_.splice(clients_.begin(), clients_, found);
+    return found->second;
+  }
+
+  std::mutex mutex_;  // guards clients_; lives in a ProcessLocal
+  std::list<std::pair<std::string, std::shared_ptr<ObjectClient>>>
+      clients_;  // by key, newest first
+};
+
 }  // namespace
 
 bool IsCloudScheme(std::string_view scheme) {
@@ -116,11 +159,15 @@ arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
   options.store = uri.store();
   options.root = uri.bucket + (uri.prefix.empty() ? "" : "/" + uri.prefix);
   options.redact = [settings](std::string text) { return settings.Redact(std::move(text)); };
-  options.connect = [uri = std::move(uri),
-                     settings =
-                         std::move(settings)]() -> arrow::Result<std::unique_ptr<ObjectClient>> {
+  const std::string key = uri.account + "@" + uri.store() + ";" + settings.Key();
+  RecentClients::Make make =
+      [uri = std::move(uri),
+       settings = std::move(settings)]() -> arrow::Result<std::shared_ptr<ObjectClient>> {
     ARROW_ASSIGN_OR_RAISE(auto file_system, MakeCloudFileSystem(uri, settings));
     return MakeArrowClient(std::move(file_system));
+  };
+  options.connect = [key, make = std::move(make)] {
+    return RecentClients::OfProcess().FindOrMake(key, make);
   };
   return MakeRemoteStore(std::move(options));
 }

@@ -34,12 +34,17 @@ class Connection {
   arrow::Status Send(const std::string& path, const CancelToken& cancel,
                      const std::function<arrow::Status(ObjectClient*)>& request) const {
     State& state = state_.Get();
-    const auto client = ClientOf(&state);
-    if (!client.ok()) return Explain(path, client.status());
+    ObjectClient* client = nullptr;
     const auto status = SendWithRetries(
         options_.retry, cancel, state.tally,
-        [&](const arrow::Status& failed) { return (*client)->Classify(failed); },
-        [&] { return request(*client); });
+        [&](const arrow::Status& failed) {
+          if (client != nullptr) return client->Classify(failed);
+          return failed.IsIOError() ? Failure::kTransient : Failure::kFinal;
+        },
+        [&] {
+          ARROW_ASSIGN_OR_RAISE(client, ClientOf(&state));
+          return request(client);
+        });
     return status.ok() || status.IsCancelled() ? status : Explain(path, status);
   }
 
@@ -52,7 +57,7 @@ class Connection {
     explicit State(StoreTally* tally) : tally(tally) {}
     StoreTally* const tally;
     std::mutex mutex;  // guards client while it is made; lives in a ProcessLocal
-    std::unique_ptr<ObjectClient> client;
+    std::shared_ptr<ObjectClient> client;
   };
 
   arrow::Result<ObjectClient*> ClientOf(State* state) const {

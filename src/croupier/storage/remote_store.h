@@ -18,8 +18,9 @@ struct RemoteStoreOptions {
   std::string store;     ///< the name that counters have, as `s3://bucket`
   std::string root;      ///< the root's path within the service, as `bucket/prefix`
   RetryPolicy retry;
-  /// Connect. Called once in each process that uses the store, and anew if it failed.
-  std::function<arrow::Result<std::unique_ptr<ObjectClient>>()> connect;
+  /// Connect. Called once in each process that uses the store, and anew if it failed: an IOError is
+  /// one of the network. Stores may share a client.
+  std::function<arrow::Result<std::shared_ptr<ObjectClient>>()> connect;
   /// Remove credentials from the message of a status.
   std::function<std::string(std::string)> redact = [](std::string text) { return text; };
 };

@@ -234,18 +234,26 @@ TEST_F(RemoteStoreTest, AForkedChildConnectsByItselfAndCountsFromZero) {
   EXPECT_EQ(service_->num_connections(), 1);
 }
 
-TEST_F(RemoteStoreTest, AFailureToConnectIsTriedAgainAtTheNextUse) {
-  int num_calls = 0;
+TEST_F(RemoteStoreTest, ConnectingIsRetriedWhereTheNetworkFailed) {
+  arrow::Status failure = arrow::Status::IOError("no network");
+  int num_failures = 3;
   RemoteStoreOptions options;
   options.location = options.store = name_;
   options.root = "bucket";
-  options.connect = [&]() -> arrow::Result<std::unique_ptr<ObjectClient>> {
-    if (++num_calls == 1) return arrow::Status::IOError("no network");
+  options.retry = kQuick;
+  options.connect = [&]() -> arrow::Result<std::shared_ptr<ObjectClient>> {
+    if (--num_failures >= 0) return failure;
     return FaultyService::Connect(service_);
   };
-  const auto store = MakeRemoteStore(std::move(options));
-  EXPECT_EQ(store->ListFiles("d").status().message(), name_ + "/d: no network");
+  const auto store = MakeRemoteStore(options);
   EXPECT_TRUE(store->ListFiles("d").ok());
+  EXPECT_EQ(service_->num_connections(), 1);
+  EXPECT_EQ(counters().num_retries, 3);
+  failure = arrow::Status::Invalid("no key");
+  num_failures = 1;
+  const auto other = MakeRemoteStore(options);
+  EXPECT_EQ(other->ListFiles("d").status().message(), name_ + "/d: no key");
+  EXPECT_TRUE(other->ListFiles("d").ok());
 }
 
 TEST(ClassifyCloudFailureTest, KnowsWhatArrowSaysAboutEachService) {

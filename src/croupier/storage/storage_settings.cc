@@ -410,6 +410,17 @@ arrow::Result<AzureSettings> StorageSettings::ForAzure(const std::string& accoun
   return settings;
 }
 
+std::string StorageSettings::Key() const {
+  std::string key;
+  for (const auto* values : {&options_, &environment_}) {
+    for (const auto& [name, value] : *values) {
+      key += std::to_string(name.size()) + ":" + name + std::to_string(value.size()) + ":" + value;
+    }
+    key += ";";
+  }
+  return key;
+}
+
 std::string StorageSettings::Redact(std::string text) const {
   for (const Option& option : KnownOptions()) {
     if (!option.is_secret) continue;

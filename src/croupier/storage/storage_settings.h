@@ -83,6 +83,10 @@ class StorageSettings {
   arrow::Result<GcsSettings> ForGcs() const;
   arrow::Result<AzureSettings> ForAzure(const std::string& account_of_uri) const;
 
+  /// Two settings with the same key reach the same service by the same credentials. A secret
+  /// itself.
+  std::string Key() const;
+
   /// Put "***" in place of every credential in a text: errors of services may repeat parts of
   /// requests.
   std::string Redact(std::string text) const;

@@ -110,6 +110,12 @@ TEST(StorageSettingsTest, OfAzureNeedAnAccountAndKeepItsKeyToIt) {
   EXPECT_EQ(emulator.endpoint.scheme, "http");
 }
 
+TEST(StorageSettingsTest, KeysDifferWhereSettingsDo) {
+  EXPECT_EQ(Make({{"region", "r"}}).Key(), Make({{"REGION", "r"}}).Key());
+  EXPECT_NE(Make({{"region", "r"}}).Key(), Make({{"region", "q"}}).Key());
+  EXPECT_NE(Make({{"region", "r"}}).Key(), Make({{"region", "r"}, {"token", ""}}).Key());
+}
+
 TEST(StorageSettingsTest, CredentialsAreTakenOutOfTextsAndOptions) {
   const StorageOptions options = {{"AWS_SECRET_ACCESS_KEY", "hunter2"},
                                   {"aws_access_key_id", "AKIA77"},

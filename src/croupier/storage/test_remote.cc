@@ -123,7 +123,7 @@ std::shared_ptr<const ObjectStore> StoreOf(const std::shared_ptr<FaultyService>&
   options.store = name;
   options.root = "bucket";
   options.retry = retry;
-  options.connect = [service]() -> arrow::Result<std::unique_ptr<ObjectClient>> {
+  options.connect = [service]() -> arrow::Result<std::shared_ptr<ObjectClient>> {
     return FaultyService::Connect(service);
   };
   options.redact = [](std::string text) {
