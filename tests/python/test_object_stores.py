@@ -138,7 +138,9 @@ def test_a_table_is_listed_opened_scanned_and_taken_from(stores, service):
     assert taken.combine_chunks().equals(expected().take([1000, 3, 3, 0]).combine_chunks())
     splits = croupier.permutation_builder(table).shuffle(seed=1).execute()
     loader = croupier.Loader(croupier.Permutations(table, splits)[0], batch_size=100)
-    assert sorted(x for batch in loader for x in batch["x"].to_pylist()) == expected()["x"].to_pylist()
+    assert (
+        sorted(x for batch in loader for x in batch["x"].to_pylist()) == expected()["x"].to_pylist()
+    )
 
 
 def test_what_was_asked_of_a_store_is_counted(s3):

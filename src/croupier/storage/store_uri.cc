@@ -47,7 +47,12 @@ arrow::Result<StoreUri> StoreUri::Parse(const std::string& uri) {
                                   "; credentials and endpoints go to storage_options");
   }
   parsed.bucket = authority;
-  parsed.prefix = Trim(arrow::util::UriUnescape(path), '/');
+  // Held by name: Trim gives a view of it.
+  const std::string unescaped = arrow::util::UriUnescape(path);
+  parsed.prefix = Trim(unescaped, '/');
+  if (unescaped.find('\0') != unescaped.npos || parsed.bucket.find('\0') != std::string::npos) {
+    return arrow::Status::Invalid("a ", parsed.scheme, ":// URI holds a zero byte");
+  }
   parsed.location = parsed.scheme + uri.substr(scheme_end);
   while (parsed.location.ends_with('/') && parsed.location.size() > scheme_end + 3) {
     parsed.location.pop_back();

@@ -1,5 +1,7 @@
 #include "croupier/storage/store_uri.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace croupier::storage {
@@ -33,6 +35,11 @@ TEST(StoreUriTest, WithSecretsIsRefusedAndNotRepeated) {
     EXPECT_TRUE(status.IsInvalid()) << uri;
     EXPECT_EQ(status.message().find("hunter2"), std::string::npos) << status;
   }
+}
+
+TEST(StoreUriTest, WithAZeroByteIsRefused) {
+  EXPECT_TRUE(StoreUri::Parse("s3://bucket/a%00b").status().IsInvalid());
+  EXPECT_TRUE(StoreUri::Parse(std::string("s3://buc\0ket/a", 15)).status().IsInvalid());
 }
 
 TEST(StoreUriTest, WithoutABucketIsRefused) {
