@@ -117,10 +117,10 @@ std::atomic<NamedStore*> named_stores{nullptr};
 
 std::shared_ptr<const ObjectStore> MakeMemoryStore(const std::string& name, MemoryObjects objects) {
   auto held = std::make_shared<const MemoryObjects>(std::move(objects));
-  auto named = std::make_unique<NamedStore>(NamedStore{name, held, named_stores.load()});
-  while (!named_stores.compare_exchange_weak(named->next, named.get())) {
+  NamedStore* const named =
+      std::make_unique<NamedStore>(NamedStore{name, held, named_stores.load()}).release();
+  while (!named_stores.compare_exchange_weak(named->next, named)) {
   }
-  static_cast<void>(named.release());
   return std::make_shared<const MemoryStore>("memory://" + name, std::move(held), "");
 }
 
