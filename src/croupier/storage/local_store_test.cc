@@ -35,7 +35,7 @@ TEST(LocalStoreTest, MoreFilesAreOpenThanTheProcessMayHaveDescriptors) {
         files.push_back(*std::move(file));
       }
       for (int i = 0; i < kNumFiles; ++i) {
-        if (ReadWhole(*files[static_cast<size_t>(i)], 100).ValueOrDie()->ToString() !=
+        if (ReadWhole(files[static_cast<size_t>(i)], 100).ValueOrDie()->ToString() !=
             "text " + name(i)) {
           return 3;
         }
@@ -43,7 +43,7 @@ TEST(LocalStoreTest, MoreFilesAreOpenThanTheProcessMayHaveDescriptors) {
       // A file without a descriptor that is gone is an error.
       std::filesystem::remove(root + "/" + name(kNumFiles - 1));
       std::vector<uint8_t> byte(1);
-      if (!files.back()->ReadAt(0, byte).IsIOError()) return 4;
+      if (!files.back()->ReadAt(0, byte, CancelToken::Never()).IsIOError()) return 4;
       if (files.back()->ReadCached(0, byte) != 0) return 5;
       testing::WriteFile(root + "/" + name(kNumFiles - 1),
                          {'t', 'e', 'x', 't', ' ', '1', '9', '9'});

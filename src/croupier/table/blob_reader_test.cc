@@ -70,7 +70,7 @@ arrow::Result<std::optional<BlobPlace>> Locate(const Descriptor& blob) {
       const auto array,
       arrow::StructArray::Make(
           members, std::vector<std::string>{"kind", "position", "size", "blob_id", "blob_uri"}));
-  const FileLocation file{0, "data/f.lance", std::nullopt};
+  const FileLocation file{0, nullptr, "data/f.lance", std::nullopt};
   const std::vector<const FileLocation*> files = {&file};
   ARROW_ASSIGN_OR_RAISE(auto places, LocateBlobs(*array->data(), files, NamingFinder()));
   return places[0];
@@ -108,7 +108,8 @@ class Zeros : public storage::Object {
   explicit Zeros(int64_t size_bytes) : size_bytes_(size_bytes) {}
   int64_t size_bytes() const override { return size_bytes_; }
   const std::string& location() const override { return location_; }
-  arrow::Status ReadAt(int64_t, std::span<uint8_t> destination) const override {
+  const storage::ReadHabits& habits() const override { return habits_; }
+  arrow::Status ReadAt(int64_t, std::span<uint8_t> destination, const CancelToken&) const override {
     std::fill(destination.begin(), destination.end(), 0);
     return arrow::Status::OK();
   }
@@ -117,6 +118,7 @@ class Zeros : public storage::Object {
  private:
   const int64_t size_bytes_;
   const std::string location_ = "zeros";
+  const storage::ReadHabits habits_{.coalesce = {}, .num_concurrent = 0, .counted_as = "zeros"};
 };
 
 TEST(ReadBlobsTest, NoMemoryIsAskedForBlobsThatTheirFilesDoNotHold) {

@@ -41,7 +41,13 @@ class LanceTable::Blobs : public BlobFinder {
 
   arrow::Result<BlobPlace> DataFile(const FileLocation& file) const override {
     BlobPlace place;
-    place.object = files_.Find(file.file_number)->object();
+    // Open already, unless it was forgotten for others since the descriptors were read.
+    if (const auto open = files_.Find(file.file_number, files_.budget().BeginRead())) {
+      place.object = open->object();
+    } else {
+      place.store = file.store;
+      place.path = file.path;
+    }
     return place;
   }
 

@@ -138,8 +138,8 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
         continue;
       }
       if (column == nullptr) {
-        ARROW_ASSIGN_OR_RAISE(auto values,
-                              SystemValues(field->name(), 0, indices->length(), PoolOf(options)));
+        ARROW_ASSIGN_OR_RAISE(
+            auto values, SystemValues(field->name(), 0, indices->length(), table::PoolOf(options)));
         arrays.push_back(std::move(values));
         continue;
       }

@@ -85,6 +85,8 @@ arrow::Result<std::vector<TableTag>> TableSource::ListTags() const {
 
 arrow::Result<std::vector<TableBranch>> TableSource::ListBranches() const {
   return std::vector<TableBranch>();
+}
+
 arrow::Result<std::vector<std::shared_ptr<const BlobFile>>> TableSource::TakeBlobs(
     std::span<const uint64_t> /*row_ids*/, const std::string& column,
     const ReadOptions& /*options*/) const {

@@ -195,7 +195,8 @@ TEST(GoldenManifestTest, DeletionFilesAreNamedPerFragment) {
     EXPECT_EQ(fragment.deletion_file->type, DeletionFile::Type::kArrow);
     EXPECT_EQ(fragment.deletion_file->read_version, 1u);
     EXPECT_EQ(fragment.deletion_file->num_deleted_rows, deleted[i]);
-    const auto path = "tables/deletions_arrow.lance/" + fragment.deletion_file->Name(fragment.id);
+    const auto path =
+        "tables/deletions_arrow.lance/_deletions/" + fragment.deletion_file->Name(fragment.id);
     EXPECT_TRUE(std::filesystem::exists(testing::GoldenPath(path))) << path;
   }
 }
