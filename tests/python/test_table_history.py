@@ -7,9 +7,9 @@ import shutil
 import lance
 import pyarrow as pa
 import pytest
-from croupier.errors import CorruptFileError, NameNotFoundError, VersionNotFoundError
 
 from croupier import _core
+from croupier.errors import CorruptFileError, NameNotFoundError, VersionNotFoundError
 
 SYSTEM_COLUMNS = ["_rowid", "_rowaddr", "_row_created_at_version", "_row_last_updated_at_version"]
 
