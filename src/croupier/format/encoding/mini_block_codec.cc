@@ -1,6 +1,7 @@
 #include "croupier/format/encoding/mini_block_codec.h"
 
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -193,8 +194,10 @@ class FixedSizeListCodec : public MiniBlockCodec {
     int64_t items_per_row = 0;  // of this dimension and those outside it
     bool has_validity = false;
   };
-  FixedSizeListCodec(std::vector<Dimension> dimensions, int64_t item_bits, bool all_items_null)
-      : dimensions_(std::move(dimensions)), item_bits_(item_bits), all_items_null_(all_items_null) {
+  // \param null_dimension the one whose items are all null, if any
+  FixedSizeListCodec(std::vector<Dimension> dimensions, int64_t item_bits,
+                     std::optional<size_t> null_dimension)
+      : dimensions_(std::move(dimensions)), item_bits_(item_bits), null_dimension_(null_dimension) {
     for (const auto& dimension : dimensions_) num_buffers_ += dimension.has_validity;
   }
   int num_buffers() const override { return num_buffers_; }
@@ -212,7 +215,7 @@ class FixedSizeListCodec : public MiniBlockCodec {
       ARROW_ASSIGN_OR_RAISE(validity, CopyBytes(bytes, pool));
     }
     const int64_t num_items = num_values * dimensions_.back().items_per_row;
-    if (all_items_null_) {
+    if (null_dimension_.has_value()) {
       // No bytes of the file vouch for this memory.
       if (num_items > kMaxImpliedItemBits / item_bits_) {
         return arrow::Status::CapacityError("fixed size list: a chunk of ", num_items,
@@ -220,8 +223,9 @@ class FixedSizeListCodec : public MiniBlockCodec {
       }
       ARROW_ASSIGN_OR_RAISE(auto zeros, arrow::AllocateEmptyBitmap(num_items * item_bits_, pool));
       block.data = std::move(zeros);
-      ARROW_ASSIGN_OR_RAISE(block.item_validity.back(),
-                            arrow::AllocateEmptyBitmap(num_items, pool));
+      ARROW_ASSIGN_OR_RAISE(block.item_validity[*null_dimension_],
+                            arrow::AllocateEmptyBitmap(
+                                num_values * dimensions_[*null_dimension_].items_per_row, pool));
       return block;
     }
     const Bytes bytes = buffers[next_buffer];
@@ -239,7 +243,7 @@ class FixedSizeListCodec : public MiniBlockCodec {
 
   const std::vector<Dimension> dimensions_;
   const int64_t item_bits_;
-  const bool all_items_null_;
+  const std::optional<size_t> null_dimension_;
   int num_buffers_ = 1;
 };
 
@@ -260,13 +264,21 @@ arrow::Result<CodecPtr> MakeFixedSizeList(const FixedSizeListEncoding& outermost
     items = list->values.get();
     list = items->As<FixedSizeListEncoding>();
   }
+  const auto* constant = items->As<ConstantEncoding>();
+  std::optional<size_t> null_dimension;
+  if (constant != nullptr && !constant->value.has_value()) {
+    // Items that are lists and all null have nothing below them.
+    null_dimension = dimensions.size() - 1;
+    while (dimensions.size() < shape.dimensions.size()) {
+      items_per_row *= shape.dimensions[dimensions.size()];
+      dimensions.push_back({items_per_row, false});
+    }
+  }
   if (dimensions.size() != shape.dimensions.size()) {
     return arrow::Status::SerializationError("fixed size list: ", dimensions.size(),
                                              " dimensions, the type has ", shape.dimensions.size());
   }
-  const auto* constant = items->As<ConstantEncoding>();
-  const bool all_items_null = constant != nullptr && !constant->value.has_value();
-  if (!all_items_null) {
+  if (!null_dimension.has_value()) {
     const auto* flat = items->As<FlatEncoding>();
     if (flat == nullptr) return CannotRead(*items, "in a fixed-size list");
     if (flat->bits_per_value != static_cast<uint64_t>(shape.item_bits)) {
@@ -275,7 +287,7 @@ arrow::Result<CodecPtr> MakeFixedSizeList(const FixedSizeListEncoding& outermost
     }
   }
   return std::make_unique<FixedSizeListCodec>(std::move(dimensions), shape.item_bits,
-                                              all_items_null);
+                                              null_dimension);
 }
 
 // Rows of packed structs, member by member.

@@ -49,6 +49,13 @@ class FixedCodec : public RecordCodec {
     const CompressiveEncoding* items = &encoding;
     int64_t items_per_row = 1;
     for (const int64_t dimension : shape_.dimensions) {
+      // Items that are lists and all null have nothing below them.
+      if (!dimensions_.empty() && IsAllNull(*items)) {
+        items_per_row *= dimension;
+        dimensions_.push_back({items_per_row, 0});
+        continue;
+      }
+      null_dimension_ = dimensions_.size();
       const auto* list = items->As<FixedSizeListEncoding>();
       if (list == nullptr || list->items_per_value != static_cast<uint64_t>(dimension)) {
         return WrongKind(encoding);
@@ -59,8 +66,7 @@ class FixedCodec : public RecordCodec {
       if (list->has_validity) is_plain_ = false;
       items = list->values.get();
     }
-    if (const auto* constant = items->As<ConstantEncoding>();
-        constant != nullptr && !constant->value.has_value() && !shape_.dimensions.empty()) {
+    if (!shape_.dimensions.empty() && IsAllNull(*items)) {
       all_items_null_ = true;
       is_plain_ = false;
       return arrow::Status::OK();
@@ -95,8 +101,7 @@ class FixedCodec : public RecordCodec {
         arrow::AllocateEmptyBitmap(num_values * shape_.items_per_row * shape_.item_bits, pool));
     for (size_t depth = 0; depth < dimensions_.size(); ++depth) {
       auto& validity = block.item_validity.emplace_back();
-      const bool is_innermost = depth + 1 == dimensions_.size();
-      if (dimensions_[depth].validity_bytes > 0 || (is_innermost && all_items_null_)) {
+      if (dimensions_[depth].validity_bytes > 0 || (depth == null_dimension_ && all_items_null_)) {
         ARROW_ASSIGN_OR_RAISE(validity, arrow::AllocateEmptyBitmap(
                                             num_values * dimensions_[depth].items_per_row, pool));
       }
@@ -128,6 +133,11 @@ class FixedCodec : public RecordCodec {
   }
 
  private:
+  static bool IsAllNull(const CompressiveEncoding& encoding) {
+    const auto* constant = encoding.As<ConstantEncoding>();
+    return constant != nullptr && !constant->value.has_value();
+  }
+
   struct Dimension {
     int64_t items_per_row = 0;   // of this dimension and those outside it
     int64_t validity_bytes = 0;  // 0: all are valid
@@ -136,6 +146,7 @@ class FixedCodec : public RecordCodec {
   const LeafShape shape_;
   std::vector<Dimension> dimensions_;
   bool all_items_null_ = false;
+  size_t null_dimension_ = 0;  // whose items they are
   bool is_plain_ = false;
   int64_t value_bytes_ = 0;
 };

@@ -313,6 +313,36 @@ arrow::Status CheckDataFormat(const std::string& version) {
                                        "', which cannot be read; readable: 2.1, 2.2");
 }
 
+bool HasPackedStruct(const std::vector<Field>& fields) {
+  return std::ranges::any_of(fields, [](const Field& field) {
+    return field.is_packed_struct() || HasPackedStruct(field.children);
+  });
+}
+
+void MarkMembers(const std::set<int32_t>& columns, std::vector<Field>* fields) {
+  for (Field& field : *fields) {
+    if (field.is_packed_struct()) {
+      field.members_have_columns = std::ranges::any_of(
+          field.children, [&](const Field& member) { return columns.contains(member.id); });
+    }
+    MarkMembers(columns, &field.children);
+  }
+}
+
+// Find the structs that are marked as packed, but are not: pylance 0.18 did not know the mark.
+void FindColumnsOfMembers(const std::vector<Fragment>& fragments, std::vector<Field>* fields) {
+  if (!HasPackedStruct(*fields)) return;
+  std::set<int32_t> columns;
+  for (const Fragment& fragment : fragments) {
+    for (const DataFile& file : fragment.files) {
+      for (size_t i = 0; i < file.fields.size() && i < file.column_indices.size(); ++i) {
+        if (file.column_indices[i] >= 0) columns.insert(file.fields[i]);
+      }
+    }
+  }
+  MarkMembers(columns, fields);
+}
+
 }  // namespace
 
 std::string DeletionFile::Name(uint64_t fragment_id) const {
@@ -436,6 +466,7 @@ arrow::Result<std::shared_ptr<const Manifest>> Manifest::Parse(std::span<const u
           manifest->fragments[i - 1].id);
     }
   }
+  FindColumnsOfMembers(manifest->fragments, &manifest->fields);
   std::set<uint32_t> base_ids;
   for (const auto& base : manifest->base_paths) {
     if (base_ids.insert(base.id).second) continue;

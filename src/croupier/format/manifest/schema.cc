@@ -309,7 +309,7 @@ bool Field::is_blob() const {
 bool Field::is_json() const { return logical_type == "json"; }
 
 bool Field::is_packed_struct() const {
-  if (!logical_type.starts_with("struct")) return false;
+  if (!logical_type.starts_with("struct") || members_have_columns) return false;
   return IsSet(FindMetadata("packed")) || IsSet(FindMetadata(kPackedKey));
 }
 

@@ -41,6 +41,9 @@ struct Field {
   bool is_leaf() const;
   /// Whether arrow_field only stands in for a logical type that is not known.
   bool is_unknown = false;
+  /// Whether data files have columns of the members of a struct that is marked as packed: a writer
+  /// did not know the mark.
+  bool members_have_columns = false;
 };
 
 /// Parse Field messages, in pre-order, into a forest.

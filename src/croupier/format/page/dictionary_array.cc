@@ -1,7 +1,9 @@
 #include <limits>
 #include <utility>
 
+#include <arrow/array/array_base.h>
 #include <arrow/array/data.h>
+#include <arrow/array/util.h>
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
@@ -50,7 +52,8 @@ class DictionaryArrayValues : public ArrayValues {
     ARROW_ASSIGN_OR_RAISE(auto indices, arrow::AllocateBuffer(num_rows * 4, pool));
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> validity,
                           arrow::AllocateEmptyBitmap(num_rows, pool));
-    const auto num_items = static_cast<uint64_t>(items_->length);
+    const auto num_items = static_cast<uint64_t>(num_items_);
+    const auto num_kept_items = static_cast<uint64_t>(items_->length);
     const uint8_t* item_validity =
         items_->buffers[0] != nullptr ? items_->buffers[0]->data() : nullptr;
     auto* out = reinterpret_cast<int32_t*>(indices->mutable_data());
@@ -62,9 +65,10 @@ class DictionaryArrayValues : public ArrayValues {
         return arrow::Status::SerializationError("a dictionary index is out of range: ", stored[i],
                                                  " of ", num_items, " items");
       }
-      const bool is_valid =
-          !is_null && (item_validity == nullptr ||
-                       arrow::bit_util::GetBit(item_validity, static_cast<int64_t>(index)));
+      // Items behind those that are kept are null.
+      const bool is_valid = !is_null && index < num_kept_items &&
+                            (item_validity == nullptr ||
+                             arrow::bit_util::GetBit(item_validity, static_cast<int64_t>(index)));
       out[i] = is_valid ? static_cast<int32_t>(index) : 0;
       if (is_valid) {
         arrow::bit_util::SetBit(validity->mutable_data(), i);
@@ -84,10 +88,16 @@ class DictionaryArrayValues : public ArrayValues {
                           const std::shared_ptr<arrow::DataType>& value_type,
                           const ArrayBuffers& buffers) {
     const int64_t num_items = encoding.num_dictionary_items;
-    // Nulls alone take no bytes of the file, and strings none that would be decoded twice.
+    num_items_ = num_items;
     const auto* nullable = encoding.items->As<NullableArray>();
-    if (num_items == 0 || num_items > std::numeric_limits<int32_t>::max() ||
-        (nullable != nullptr && nullable->values == nullptr) ||
+    const bool all_are_null = nullable != nullptr && nullable->values == nullptr;
+    if (all_are_null && first_index_ == 0 && num_items > 0) {
+      ARROW_ASSIGN_OR_RAISE(const auto none, arrow::MakeEmptyArray(value_type));
+      items_ = none->data();
+      return arrow::Status::OK();
+    }
+    // Strings take no bytes of the file that would be decoded twice.
+    if (num_items == 0 || num_items > std::numeric_limits<int32_t>::max() || all_are_null ||
         encoding.items->WithoutNoNulls().As<DictionaryArray>() != nullptr) {
       return arrow::Status::NotImplemented("cannot read a dictionary of ", num_items,
                                            " items in the encoding ", Describe(*encoding.items));
@@ -97,13 +107,26 @@ class DictionaryArrayValues : public ArrayValues {
     ARROW_ASSIGN_OR_RAISE(const Bytes bytes, buffers.Slice(values->DataRange(0, num_items)));
     ARROW_ASSIGN_OR_RAISE(items_,
                           values->Decode(0, num_items, bytes, arrow::default_memory_pool()));
+    if (first_index_ == 0) LeaveOutLastNulls();
     for (const auto& buffer : items_->buffers) {
       if (buffer != nullptr) memory_bytes_ += buffer->size();
     }
     return arrow::Status::OK();
   }
 
+  // Null rows of an Arrow dictionary point to a null item behind all others, which Arrow does not
+  // need and cannot unify.
+  void LeaveOutLastNulls() {
+    const uint8_t* validity = items_->buffers[0] != nullptr ? items_->buffers[0]->data() : nullptr;
+    if (validity == nullptr) return;
+    int64_t num_kept = items_->length;
+    while (num_kept > 0 && !arrow::bit_util::GetBit(validity, num_kept - 1)) --num_kept;
+    items_ = items_->Slice(0, num_kept);
+    if (items_->GetNullCount() == 0) items_->buffers[0] = nullptr;
+  }
+
   std::shared_ptr<arrow::DataType> type_;
+  int64_t num_items_ = 0;
   uint64_t first_index_ = 0;  // the index of the first item
   int64_t index_bits_ = 64;
   ByteRange data_;
