@@ -212,6 +212,8 @@ def assert_same_rows(actual, expected):
         f"schema {actual.schema} instead of {expected.schema}"
     )
     assert actual.num_rows == expected.num_rows, f"{actual.num_rows} rows of {expected.num_rows}"
+    if not expected.num_rows:
+        return  # pyarrow cannot make empty arrays of extension types inside of others
     for name in expected.column_names:
         column = actual[name].combine_chunks()
         column.validate(full=True)

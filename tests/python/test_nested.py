@@ -104,7 +104,7 @@ def random_values(rng, kind, count, nulls, empties, longest, nullable=True):
         if pa.types.is_boolean(kind):
             return n % 2 == 0
         if pa.types.is_integer(kind):
-            return n % 100 if kind == pa.int8() else n
+            return n % 2 ** min(kind.bit_width - 1, 20)
         if pa.types.is_floating(kind):
             return n / 3
         if pa.types.is_decimal(kind):
