@@ -199,6 +199,7 @@ def open_dataset(
     *,
     branch: str | None = None,
     allow_external: Iterable[str | os.PathLike[str]] = (),
+    read_blobs: bool = False,
     storage_options: Mapping[str, str] | None = None,
     pickle_credentials: bool = False,
 ) -> Table:
@@ -211,6 +212,8 @@ def open_dataset(
         branch: the branch that the version is on; the main one where none is given.
         allow_external: folders or URIs outside the dataset in which its files may lie. A clone or
             a branch may name any on the same file system, or in the same bucket, without this.
+        read_blobs: whether blob columns hold the bytes (``large_binary``), instead of structs that
+            say where the bytes are; `Table.take_blobs` reads single blobs in parts.
         storage_options: as for `connect`.
         pickle_credentials: as for `connect`.
 
@@ -231,7 +234,10 @@ def open_dataset(
         version,
         branch,
         access,
-        {"allow_external": [os.fspath(each) for each in allow_external]},
+        {
+            "allow_external": [os.fspath(each) for each in allow_external],
+            "read_blobs": read_blobs,
+        },
     )
 
 
