@@ -15,7 +15,7 @@
 namespace croupier::storage {
 namespace {
 
-TEST(LocalStoreTest, MoreFilesAreOpenThanTheProcessMayHaveDescriptors) {
+TEST(LocalStoreTest, AChildOpensMoreFilesThanItMayHaveDescriptors) {
   constexpr int kNumFiles = 200;
   const auto root = testing::MakeTemporaryDirectory();
   const auto name = [](int i) { return std::to_string(i); };
