@@ -12,7 +12,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tables by pylance")
     group.addoption("--matrix", type=int, default=1, help="tables for each type, shape and version")
     group.addoption("--seconds", type=float, default=10, help="time for random schemas")
-    group.addoption("--seed", type=int, default=None, help="of the one random schema to test")
+    group.addoption("--seed", type=int, default=1, help="of the first random schema to test")
 
 
 @pytest.fixture

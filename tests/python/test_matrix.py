@@ -1,7 +1,7 @@
 """Tables by pylance, of every type in every shape, format and way of writing, read equal.
 
 `--matrix N` writes N tables for every combination of type, shape and version, `--seconds S` goes on
-with random schemas for so long, `--seed` repeats one.
+with random schemas for so long, from `--seed` on; `--seconds 0` reads that one alone.
 """
 
 import os
@@ -17,7 +17,7 @@ import matrix_cases
 import numpy as np
 import pyarrow as pa
 import pytest
-from arrow_values import NULLS, VALUES, assert_same_rows
+from arrow_values import NULLS, VALUES, assert_same_rows, take_rows
 from matrix_cases import OLD_OPTIONS, OPTIONS, TYPES, VERSIONS, cases, make_rows
 
 import croupier
@@ -49,10 +49,17 @@ def expected_rows(dataset, written):
     try:
         return dataset.to_table(with_row_id=True)
     except Exception:
-        ids = dataset.to_table(["id"], with_row_id=True)
-        schema = pa.schema([*dataset.schema, ids.schema.field("_rowid")], dataset.schema.metadata)
-        rows = written().take(ids["id"]).append_column("_rowid", ids["_rowid"])
-        return rows.cast(schema)
+        return written_rows(dataset, written())
+
+
+def written_rows(dataset, rows):
+    """What was written, with the row ids that pylance reads."""
+    ids = dataset.to_table(["id"], with_row_id=True)
+    schema = pa.schema([*dataset.schema, ids.schema.field("_rowid")], dataset.schema.metadata)
+    rows = take_rows(rows, ids["id"].to_numpy()).append_column("_rowid", ids["_rowid"])
+    if rows.schema.types == schema.types:  # pyarrow cannot cast lists of the null type.
+        return pa.table(rows.columns, schema=schema)
+    return rows.cast(schema)
 
 
 def check(uri, expected, seed):
@@ -70,7 +77,7 @@ def check(uri, expected, seed):
         # With duplicates, and rows side by side.
         offsets = draw.integers(0, expected.num_rows, count)
         offsets = np.concatenate([offsets, offsets[:3], np.minimum(offsets + 1, len(table) - 1)])
-        rows = expected.take(pa.array(offsets))
+        rows = take_rows(expected, offsets)
         assert_same_rows(table.take_offsets(offsets).with_row_id().to_arrow(), rows)
         ids = rows["_rowid"].to_numpy()
         assert_same_rows(
@@ -153,26 +160,39 @@ def random_table(seed):
     return rows, version, draw.choice(options)
 
 
+def check_random(uri, dataset, rows, seed):
+    """Read what pylance reads, else what was written; tell whether the two differ.
+
+    pylance 14 misreads some fixed-size lists of fixed-size lists with nulls.
+    """
+    try:
+        check(uri, expected_rows(dataset, lambda: rows), seed)
+    except AssertionError as error:
+        try:
+            check(uri, written_rows(dataset, rows), seed)
+        except AssertionError:
+            raise error from None
+        return True
+    return False
+
+
 def test_random_schemas_read_as_pylance_reads_them(tmp_path, pytestconfig, capsys):
-    given = pytestconfig.getoption("seed")
-    seed = given if given is not None else random.SystemRandom().randrange(2**31)
+    seed = pytestconfig.getoption("seed")
     end = time.monotonic() + pytestconfig.getoption("seconds")
-    written = refused = 0
+    written = refused = misread = 0
     with capsys.disabled():
         print(f"\nrandom schemas from --seed {seed}", end=" ", flush=True)
-    while written == 0 or (given is None and time.monotonic() < end):
+    while written == 0 or time.monotonic() < end:
         rows, version, option = random_table(seed)
         uri = str(tmp_path / f"{seed}.lance")
         try:
             dataset = matrix_cases.write(lance, uri, rows, version, option)
         except BaseException:  # A panic is no Exception.
-            if given is not None:
-                raise
             refused += 1
         else:
             written += 1
             try:
-                check(uri, expected_rows(dataset, lambda rows=rows: rows), seed)
+                misread += check_random(uri, dataset, rows, seed)
             except Exception as error:
                 error.add_note(f"--seed {seed}: {version}, {option}, {rows.schema}")
                 raise
@@ -180,7 +200,9 @@ def test_random_schemas_read_as_pylance_reads_them(tmp_path, pytestconfig, capsy
         seed += 1
     with capsys.disabled():
         print(f"… {seed}: {written} tables, {refused} that pylance refuses", end=" ")
+        print(f"and {misread} that it misreads", end=" ")
     assert written >= refused / 2
+    assert misread <= written / 20
 
 
 def test_the_matrix_has_every_combination():
