@@ -3,9 +3,9 @@
 
     python tests/golden/make_tables_v2_0.py [FOLDER]
 
-The fixtures in the repository were made with pylance 14.0.2, and with 0.18.2 and 0.23.2: names end
-in the version of the pylance that ran the script, if it is not 14. They never change: a new case is
-a new table. NAME.arrow, an IPC file of the rows with `_rowid`, is written by the first.
+The fixtures in the repository were made with pylance 14.0.2, and with 0.12.3, 0.18.2 and 0.23.2:
+names end in the version of the pylance that ran the script, if it is not 14. They never change: a
+new case is a new table. NAME.arrow, an IPC file of the rows with `_rowid`, is written by the first.
 """
 
 import pathlib
@@ -50,10 +50,31 @@ def nested(rows):
     )
 
 
+def text(rows):
+    """Strings and binary values, as writers before 0.13 stored them: lists of bytes."""
+    words = [None if i % 7 == 3 else f"word {i} é" * (i % 4) for i in range(rows)]
+    return pa.table(
+        {
+            "i": pa.array(range(rows), pa.int32()),
+            "text": pa.array(words),
+            "large": pa.array(words, pa.large_string()),
+            "bytes": pa.array([w if w is None else w.encode() for w in words]),
+            "lists": pa.array([words[: i % 5] if i % 6 else None for i in range(rows)]),
+            "st": pa.array([{"x": i, "name": words[i]} for i in range(rows)]),
+            "lists_of_st": pa.array([[{"name": w} for w in words[: i % 3]] for i in range(rows)]),
+        }
+    )
+
+
 def main():
     folder = pathlib.Path(
         sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "tables"
     )
+    if SUFFIX == "_0_12_3":  # It has no lists of large offsets yet.
+        uri = str(folder / f"text{SUFFIX}.lance")
+        dataset = lance.write_dataset(text(60), uri, use_legacy_format=False, max_rows_per_file=25)
+        save(folder, f"text{SUFFIX}", dataset)
+        return
     table = nested(60)
 
     def write(name, rows, version="2.0", **options):

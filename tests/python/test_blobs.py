@@ -61,6 +61,39 @@ def test_blobs_are_read_as_bytes_where_the_table_is_opened_so(uri):
         assert each.take(offsets=[4, 1])["clip"].to_pylist() == [expected()[4], expected()[1]]
 
 
+@pytest.mark.parametrize("is_below_base", [False, True])
+def test_external_blobs_are_read_where_they_are(tmp_path, is_below_base):
+    media = tmp_path / "media"
+    media.mkdir()
+    content = bytes(range(256)) * 40
+    (media / "a.bin").write_bytes(content)
+    place = (media / "a.bin").as_uri()
+    blob = lance.Blob
+    values = [blob.from_uri(place), None, blob.from_uri(place, 5, 700), b"inline"]
+    schema = pa.schema([pa.field("id", pa.int64()), lance.blob_field("clip")])
+    rows = pa.table({"id": range(4), "clip": lance.blob_array(values)}, schema=schema)
+    uri = str(tmp_path / "t.lance")
+    if is_below_base:
+        bases = [lance.DatasetBasePath(media.as_uri(), name="media", is_dataset_root=False, id=7)]
+        lance.write_dataset(rows, uri, data_storage_version="2.2", initial_bases=bases)
+    else:
+        lance.write_dataset(
+            rows, uri, data_storage_version="2.2", allow_external_blob_outside_bases=True
+        )
+    descriptors = lance.dataset(uri).to_table()["clip"].combine_chunks()
+    assert descriptors.field("kind").to_pylist() == [3, None, 3, 0]
+    assert descriptors.field("blob_id").to_pylist()[0] == (7 if is_below_base else 0)
+    expected = [content, None, content[5:705], b"inline"]
+    table = croupier.open_dataset(uri)
+    taken = table.take_blobs("clip", offsets=[3, 2, 1, 0])
+    assert [each and each.readall() for each in taken] == expected[::-1]
+    with_bytes = croupier.open_dataset(uri, read_blobs=True)
+    assert with_bytes.to_arrow(["clip"])["clip"].to_pylist() == expected
+    (media / "a.bin").unlink()
+    with pytest.raises(FileNotFoundError, match="a.bin"):
+        croupier.open_dataset(uri).take_blobs("clip", offsets=[2])[0].readall()
+
+
 def test_a_blob_is_a_file(uri):
     table = croupier.open_dataset(uri)
     (blob,) = table.take_blobs("clip", offsets=[4])

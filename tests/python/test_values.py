@@ -283,3 +283,23 @@ def test_golden_blobs_are_those_that_pylance_gives():
         dataset = lance.dataset(str(folder / f"{name}.lance"))
         ours = croupier.open_dataset(str(folder / f"{name}.lance")).to_arrow()
         assert ours["blob"].to_pylist() == dataset.to_table()["blob"].to_pylist()
+
+
+@pytest.mark.parametrize("version", ["2.0", *VERSIONS])
+@pytest.mark.parametrize("nulls", [False, True])
+def test_values_of_no_bytes(tmp_path, version, nulls):
+    empty = pa.array([b"", None if nulls else b""] * 300, pa.binary(0))
+    columns = {"nulls": pa.nulls(600, pa.binary(0))}
+    if version == "2.2":  # pylance itself cannot read those of older formats.
+        columns["binary"] = empty
+        columns["lists"] = pa.array(
+            [empty[: i % 4].to_pylist() for i in range(600)], pa.list_(empty.type)
+        )
+    if version == "2.0":
+        columns["structs"] = pa.array([{}] * 600, pa.struct([]))
+        members = [("x", pa.int32()), ("e", pa.struct([]))]
+        columns["members"] = pa.array([{"x": i, "e": {}} for i in range(600)], pa.struct(members))
+        lists = [None if i % 5 == 3 else [{}] * (i % 4) for i in range(600)]
+        columns["lists of structs"] = pa.array(lists, pa.list_(pa.struct([])))
+    write(tmp_path / "t.lance", pa.table(columns), version)
+    check(tmp_path / "t.lance")

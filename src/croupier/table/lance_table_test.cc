@@ -157,6 +157,7 @@ const GoldenTable kTables[] = {{"deletions_arrow", 2, 59},
                                {"old_format", 1, 100},
                                {"nested_v2_0", 1, 60},
                                {"nested_v2_0_0_18_2", 1, 60},
+                               {"text_0_12_3", 1, 60},
                                {"nested_v2_0_0_23_2", 1, 60},
                                {"mixed_versions", 3, 60},
                                {"records", 1, 40}};

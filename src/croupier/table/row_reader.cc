@@ -525,17 +525,18 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       const int64_t max_bits =
           std::min(leaf->file->object()->size_bytes(), INT64_MAX / 16 / kMaxRatio) * 8 * kMaxRatio +
           kMaxImpliedBits;
-      if (num_slots > max_bits / shape->row_bits()) {
+      if (num_slots > max_bits / std::max<int64_t>(shape->row_bits(), 1)) {
         return AtColumn(columns_[leaf->column],
                         AtFile(*leaf->file->object(),
                                arrow::Status::CapacityError("the lists of a batch have ", num_slots,
                                                             " items: read fewer rows at a time")));
       }
     }
-    // Values as pages have them: it is the column's own assembler that knows what kind of leaf it
-    // is.
-    auto assembler =
-        format::ColumnAssembler::Make(format::LeafPath::Flat(path->leaf_type()), num_slots, pool_);
+    // Values as pages have them: it is the column's own assembler that makes text of JSON.
+    const auto kind =
+        path->kind() == format::LeafKind::kJson ? format::LeafKind::kValues : path->kind();
+    auto assembler = format::ColumnAssembler::Make(format::LeafPath::Flat(path->leaf_type(), kind),
+                                                   num_slots, pool_);
     if (!assembler.ok()) return AtColumn(columns_[leaf->column], assembler.status());
     leaf->assembler = *std::move(assembler);
     return arrow::Status::OK();

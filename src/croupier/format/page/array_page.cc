@@ -87,6 +87,18 @@ class AllNullPage : public ConstantPage {
   }
 };
 
+// Structs without members, which are never null in this format.
+class EmptyStructPage : public ConstantPage {
+ public:
+  EmptyStructPage(int64_t num_rows, std::shared_ptr<const LeafPath> path)
+      : ConstantPage(num_rows, std::move(path)) {}
+
+  int64_t memory_bytes() const override { return 0; }
+  arrow::Status Decode(std::span<const RowRun> runs, ColumnAssembler* assembler) const override {
+    return assembler->Append({arrow::ArrayData::Make(type(), num_rows(), {nullptr}, 0)}, runs);
+  }
+};
+
 int64_t RowsPerChunk(const ArrayValues& values, int64_t num_rows) {
   if (values.row_alignment() == INT64_MAX) return num_rows;
   const int64_t row_bits = std::max<int64_t>(values.mean_row_bits(), 1);
@@ -126,6 +138,9 @@ arrow::Result<std::shared_ptr<const Page>> OpenArrayPage(
   const auto* nullable = encoding.WithoutNoNulls().As<NullableArray>();
   if (nullable != nullptr && nullable->values == nullptr) {
     return std::make_shared<AllNullPage>(num_rows, std::move(path));
+  }
+  if (path->kind() == LeafKind::kEmptyStruct && encoding.As<StructArray>() != nullptr) {
+    return std::make_shared<EmptyStructPage>(num_rows, std::move(path));
   }
   const ArrayBuffers buffers(encoding, metadata.buffers, headers);
   if (const auto* list = encoding.As<ListArray>()) {

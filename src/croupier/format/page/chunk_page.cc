@@ -52,7 +52,7 @@ class MiniBlockPage : public ChunkPage {
 
   arrow::Status Open(const PageMetadata& metadata, const MiniBlockLayout& layout,
                      const std::vector<std::shared_ptr<arrow::Buffer>>& headers) {
-    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type()));
+    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::OfStored(*type()));
     rep_compression_ = layout.rep_compression;
     def_compression_ = layout.def_compression;
     large_chunks_ = layout.has_large_chunk;

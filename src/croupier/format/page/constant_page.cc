@@ -197,8 +197,8 @@ class SameValuePage : public ConstantPage {
       return arrow::Status::SerializationError("a constant of ", value.size(),
                                                " bytes for the type ", type()->ToString());
     }
-    const int64_t num_repeats =
-        std::clamp<int64_t>(kMaxRepeatedBytes / std::ssize(value), 1, kMaxRepeats);
+    const int64_t num_repeats = std::clamp<int64_t>(
+        kMaxRepeatedBytes / std::max<int64_t>(std::ssize(value), 1), 1, kMaxRepeats);
     ValueBlock block;
     block.num_values = num_repeats;
     if (shape.item_bits == 1) {

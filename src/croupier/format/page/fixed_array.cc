@@ -63,7 +63,7 @@ class FixedArrayValues : public ArrayValues {
   arrow::Status Open(const ArrayEncoding& encoding, const std::shared_ptr<arrow::DataType>& type,
                      int64_t num_rows, const ArrayBuffers& buffers) {
     type_ = type;
-    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type));
+    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::OfStored(*type));
     if (shape_.kind != LeafShape::Kind::kFixed) return CannotGive(encoding);
     if (num_rows > INT64_MAX / 16 / shape_.row_bits()) {
       return arrow::Status::SerializationError(num_rows, " rows of the type ", type->ToString());

@@ -75,7 +75,8 @@ arrow::Result<LeafShape> LeafShape::Of(const arrow::DataType& type) {
     case arrow::Type::FIXED_SIZE_BINARY: {
       shape.kind = Kind::kFixed;
       shape.item_bits = static_cast<const arrow::FixedWidthType&>(*item).bit_width();
-      if (shape.item_bits == 0) break;  // fixed_size_binary(0)
+      // fixed_size_binary(0): pages that store values one by one cannot hold it.
+      if (shape.item_bits == 0 && !shape.dimensions.empty()) break;
       for (const int64_t dimension : shape.dimensions) {
         if (dimension == 0 || shape.row_bits() > kMaxRowBits / dimension) {
           return arrow::Status::NotImplemented("cannot read values of the type ", type.ToString());
@@ -87,7 +88,7 @@ arrow::Result<LeafShape> LeafShape::Of(const arrow::DataType& type) {
     case arrow::Type::DICTIONARY: {
       if (!shape.dimensions.empty()) break;
       const auto& dictionary = static_cast<const arrow::DictionaryType&>(*item);
-      ARROW_ASSIGN_OR_RAISE(auto items, Of(*dictionary.value_type()));
+      ARROW_ASSIGN_OR_RAISE(auto items, OfStored(*dictionary.value_type()));
       if (!items.is_plain()) break;
       shape.kind = Kind::kDictionary;
       shape.members.push_back(std::move(items));
@@ -100,7 +101,7 @@ arrow::Result<LeafShape> LeafShape::Of(const arrow::DataType& type) {
       }
       shape.kind = Kind::kPacked;
       for (const auto& field : item->fields()) {
-        ARROW_ASSIGN_OR_RAISE(auto member, Of(*field->type()));
+        ARROW_ASSIGN_OR_RAISE(auto member, OfStored(*field->type()));
         if (member.kind != Kind::kFixed && member.kind != Kind::kVariable) {
           return arrow::Status::NotImplemented(
               "cannot read packed structs with a member of the type ", field->type()->ToString());
@@ -113,6 +114,14 @@ arrow::Result<LeafShape> LeafShape::Of(const arrow::DataType& type) {
       break;
   }
   return arrow::Status::NotImplemented("cannot read values of the type ", type.ToString(), " yet");
+}
+
+arrow::Result<LeafShape> LeafShape::OfStored(const arrow::DataType& type) {
+  ARROW_ASSIGN_OR_RAISE(auto shape, Of(type));
+  if (shape.kind == Kind::kFixed && shape.item_bits == 0) {
+    return arrow::Status::NotImplemented("cannot read stored values of the type ", type.ToString());
+  }
+  return shape;
 }
 
 template <typename Offset>

@@ -15,8 +15,8 @@ struct LeafShape {
   enum class Kind : uint8_t { kNull, kFixed, kVariable, kDictionary, kPacked };
 
   Kind kind = Kind::kNull;
-  /// kFixed: bits of one item; 1 for booleans, else whole bytes. The item is the value itself, or
-  /// the innermost item of fixed-size lists.
+  /// kFixed: bits of one item; 1 for booleans, 0 for fixed_size_binary(0), else whole bytes. The
+  /// item is the value itself, or the innermost item of fixed-size lists.
   int64_t item_bits = 0;
   /// kFixed: dimensions of fixed-size lists, outermost first; empty for plain values.
   std::vector<int64_t> dimensions;
@@ -45,6 +45,9 @@ struct LeafShape {
     shape.item_bits = bits;
     return shape;
   }
+
+  /// Find the shape of values that a page stores one by one: as Of, but not of no bytes.
+  static arrow::Result<LeafShape> OfStored(const arrow::DataType& type);
 
   /// Find the shape of a type; a struct is a packed one. NotImplemented, naming it, for a type that
   /// is no leaf or cannot be read.

@@ -35,7 +35,7 @@ class ListRecordPage : public RecordPage {
 
   arrow::Status Open(const PageMetadata& metadata, const FullZipLayout& layout,
                      std::shared_ptr<arrow::Buffer> index) {
-    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type()));
+    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::OfStored(*type()));
     ARROW_ASSIGN_OR_RAISE(words_, ControlWords::Make(layout));
     ARROW_ASSIGN_OR_RAISE(levels_, PageLevels::Make(*path(), layout.layers, type()));
     if (layout.bits_rep == 0) {

@@ -78,7 +78,7 @@ class FixedRecordPage : public RecordPage {
       : RecordPage(num_rows, std::move(path)) {}
 
   arrow::Status Open(const PageMetadata& metadata, const FullZipLayout& layout) {
-    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type()));
+    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::OfStored(*type()));
     ARROW_RETURN_NOT_OK(levels_.Open(*this, layout));
     ARROW_ASSIGN_OR_RAISE(codec_, RecordCodec::MakeFixed(*layout.value_compression, shape_));
     const int64_t value_bytes = codec_->value_bytes();
@@ -174,7 +174,7 @@ class VariableRecordPage : public RecordPage {
 
   arrow::Status Open(const PageMetadata& metadata, const FullZipLayout& layout,
                      std::shared_ptr<arrow::Buffer> index) {
-    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type()));
+    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::OfStored(*type()));
     ARROW_RETURN_NOT_OK(levels_.Open(*this, layout));
     ARROW_ASSIGN_OR_RAISE(length_bytes_, LengthBytes(*layout.bits_per_offset));
     if (shape_.kind == LeafShape::Kind::kPacked) {

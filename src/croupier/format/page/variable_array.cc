@@ -26,7 +26,7 @@ class VariableArrayValues : public ArrayValues {
                      int64_t num_rows, const ArrayBuffers& buffers) {
     type_ = type;
     num_rows_ = num_rows;
-    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::Of(*type));
+    ARROW_ASSIGN_OR_RAISE(shape_, LeafShape::OfStored(*type));
     const ArrayEncoding* inner = &encoding;
     if (const auto* fsst = encoding.As<FsstArray>()) {
       ARROW_ASSIGN_OR_RAISE(fsst_, FsstSymbolTable::Parse(fsst->symbol_table));
