@@ -127,15 +127,17 @@ class TableSource {
   ///
   /// \return this object if it is that version already; an error that IsVersionNotFound knows;
   ///         KeyError, naming those there are, for a tag or branch that does not exist
-  virtual arrow::Result<std::shared_ptr<const TableSource>> Checkout(const VersionRef& ref) const;
+  virtual arrow::Result<std::shared_ptr<const TableSource>> Checkout(
+      const VersionRef& ref, const ReadOptions& options = {}) const;
 
   /// List the retained versions of the branch, ascending. Reads the manifest of each.
   virtual arrow::Result<std::vector<TableVersion>> ListVersions(
       const ReadOptions& options = {}) const;
   /// List the tags of all branches, by name.
-  virtual arrow::Result<std::vector<TableTag>> ListTags() const;
+  virtual arrow::Result<std::vector<TableTag>> ListTags(const ReadOptions& options = {}) const;
   /// List the branches but the main one, by name.
-  virtual arrow::Result<std::vector<TableBranch>> ListBranches() const;
+  virtual arrow::Result<std::vector<TableBranch>> ListBranches(
+      const ReadOptions& options = {}) const;
 };
 
 /// What a column of blobs is in the schema of a table, and what is read of it.

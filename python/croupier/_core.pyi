@@ -68,6 +68,7 @@ class Database:
         tag: str = "",
         branch: str | None = None,
         allow_external: Sequence[str] = (),
+        read_blobs: bool = False,
     ) -> TableSource: ...
 
 class Permutation:

@@ -41,6 +41,7 @@ class Connection(ABC):
         *,
         branch: str | None = None,
         allow_external: Iterable[str | os.PathLike[str]] = (),
+        read_blobs: bool = False,
     ) -> Table:
         """Open a table.
 
@@ -49,6 +50,7 @@ class Connection(ABC):
             version: a version by its number, or by a tag; the newest where none is given.
             branch: as for `open_dataset`.
             allow_external: as for `open_dataset`.
+            read_blobs: as for `open_dataset`.
 
         Raises:
             NameNotFoundError: if there is no such table, tag or branch.
@@ -96,8 +98,12 @@ class _FolderConnection(Connection):
         *,
         branch: str | None = None,
         allow_external: Iterable[str | os.PathLike[str]] = (),
+        read_blobs: bool = False,
     ) -> Table:
-        options: dict[str, Any] = {"allow_external": [os.fspath(each) for each in allow_external]}
+        options: dict[str, Any] = {
+            "allow_external": [os.fspath(each) for each in allow_external],
+            "read_blobs": read_blobs,
+        }
         source = self._database.open_table(name, **version_arguments(version, branch), **options)
         return Table(source, name, in_memory=False, access=self._access, **options)
 
@@ -132,6 +138,7 @@ class _MemoryConnection(Connection):
         *,
         branch: str | None = None,
         allow_external: Iterable[str | os.PathLike[str]] = (),
+        read_blobs: bool = False,
     ) -> Table:
         if name not in self._tables:
             known = ", ".join(self.table_names()) or "(none)"

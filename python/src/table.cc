@@ -42,19 +42,19 @@ std::shared_ptr<BatchStream> StartScan(const TableHandle& self, std::vector<std:
 
 LanceOptions MakeLanceOptions(std::optional<uint64_t> version, std::string tag,
                               std::optional<std::string> branch,
-                              std::vector<std::string> allow_external) {
+                              std::vector<std::string> allow_external, bool read_blobs) {
   LanceOptions options;
   options.at = {version, std::move(tag), std::move(branch)};
   options.allow_external = std::move(allow_external);
+  if (read_blobs) options.blobs = BlobHandling::kBytes;
   return options;
 }
 
 TableHandle OpenDataset(const std::string& uri, std::optional<uint64_t> version, std::string tag,
                         std::optional<std::string> branch, std::vector<std::string> allow_external,
                         bool read_blobs, StorageOptions storage_options) {
-  auto options =
-      MakeLanceOptions(version, std::move(tag), std::move(branch), std::move(allow_external));
-  if (read_blobs) options.blobs = BlobHandling::kBytes;
+  auto options = MakeLanceOptions(version, std::move(tag), std::move(branch),
+                                  std::move(allow_external), read_blobs);
   options.storage_options = std::move(storage_options);
   return {RunReleased([&](const CancelToken& cancel) {
     options.cancel = &cancel;
@@ -64,9 +64,10 @@ TableHandle OpenDataset(const std::string& uri, std::optional<uint64_t> version,
 
 TableHandle OpenTable(const Database& self, const std::string& name,
                       std::optional<uint64_t> version, std::string tag,
-                      std::optional<std::string> branch, std::vector<std::string> allow_external) {
-  auto options =
-      MakeLanceOptions(version, std::move(tag), std::move(branch), std::move(allow_external));
+                      std::optional<std::string> branch, std::vector<std::string> allow_external,
+                      bool read_blobs) {
+  auto options = MakeLanceOptions(version, std::move(tag), std::move(branch),
+                                  std::move(allow_external), read_blobs);
   return {RunReleased([&](const CancelToken& cancel) {
     options.cancel = &cancel;
     return self.OpenTable(name, options);
@@ -135,7 +136,7 @@ void RegisterTable(nb::module_& module) {
           nb::arg("name"))
       .def("open_table", &OpenTable, nb::arg("name"), nb::kw_only(),
            nb::arg("version") = nb::none(), nb::arg("tag") = "", nb::arg("branch") = nb::none(),
-           nb::arg("allow_external") = std::vector<std::string>());
+           nb::arg("allow_external") = std::vector<std::string>(), nb::arg("read_blobs") = false);
 
   module.def(
       "open_database",

@@ -17,20 +17,24 @@ nb::object TextOrNone(const std::string& text) {
   return text.empty() ? nb::none() : nb::cast(text);
 }
 
+ReadOptions OptionsOf(const CancelToken& cancel) {
+  ReadOptions options;
+  options.cancel = &cancel;
+  return options;
+}
+
 }  // namespace
 
 TableHandle Checkout(const TableHandle& self, std::optional<uint64_t> version, std::string tag,
                      std::optional<std::string> branch) {
   const VersionRef ref{version, std::move(tag), std::move(branch)};
-  return {RunReleased([&](const CancelToken&) { return self.source->Checkout(ref); })};
+  return {RunReleased(
+      [&](const CancelToken& cancel) { return self.source->Checkout(ref, OptionsOf(cancel)); })};
 }
 
 nb::list ListVersions(const TableHandle& self) {
-  const auto versions = RunReleased([&](const CancelToken& cancel) {
-    ReadOptions options;
-    options.cancel = &cancel;
-    return self.source->ListVersions(options);
-  });
+  const auto versions = RunReleased(
+      [&](const CancelToken& cancel) { return self.source->ListVersions(OptionsOf(cancel)); });
   nb::list list;
   for (const auto& each : versions) {
     nb::dict version;
@@ -43,7 +47,8 @@ nb::list ListVersions(const TableHandle& self) {
 }
 
 nb::dict ListTags(const TableHandle& self) {
-  const auto tags = RunReleased([&](const CancelToken&) { return self.source->ListTags(); });
+  const auto tags = RunReleased(
+      [&](const CancelToken& cancel) { return self.source->ListTags(OptionsOf(cancel)); });
   nb::dict dict;
   for (const auto& each : tags) {
     nb::dict tag;
@@ -59,8 +64,8 @@ nb::dict ListTags(const TableHandle& self) {
 }
 
 nb::dict ListBranches(const TableHandle& self) {
-  const auto branches =
-      RunReleased([&](const CancelToken&) { return self.source->ListBranches(); });
+  const auto branches = RunReleased(
+      [&](const CancelToken& cancel) { return self.source->ListBranches(OptionsOf(cancel)); });
   nb::dict dict;
   for (const auto& each : branches) {
     nb::dict branch;

@@ -56,7 +56,8 @@ def test_values_are_those_that_were_written(uri):
 def test_blobs_are_read_as_bytes_where_the_table_is_opened_so(uri):
     table = croupier.open_dataset(uri, read_blobs=True)
     assert table.schema.field("clip").type == pa.large_binary()
-    for each in (table, pickle.loads(pickle.dumps(table)), table.checkout(table.version)):
+    opened = croupier.connect(uri.removesuffix("/t.lance")).open_table("t", read_blobs=True)
+    for each in (table, opened, pickle.loads(pickle.dumps(table)), table.checkout(table.version)):
         assert each.to_arrow(["clip"])["clip"].to_pylist() == expected()
         assert each.take(offsets=[4, 1])["clip"].to_pylist() == [expected()[4], expected()[1]]
 

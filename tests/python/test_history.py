@@ -120,6 +120,17 @@ def test_tags_are_those_of_pylance(uri):
     assert "'first': version 1" in repr(table.tags)
 
 
+def test_a_branch_of_a_table_that_its_writer_opened_by_a_relative_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = pa.table({"x": range(10)})
+    dataset = lance.write_dataset(rows, "t.lance")
+    dataset.create_branch("try", 1).delete("x > 7")
+    assert x_of(croupier.open_dataset("t.lance", branch="try")) == list(range(8))
+    monkeypatch.chdir("/")
+    with pytest.raises(FileNotFoundError, match="/t.lance"):
+        x_of(croupier.open_dataset(tmp_path / "t.lance", branch="try"))
+
+
 def test_branches_are_opened_by_name(uri):
     table = croupier.open_dataset(uri)
     assert table.current_branch() is None

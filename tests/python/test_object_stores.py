@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -347,3 +348,41 @@ except KeyboardInterrupt:
     assert word == "interrupted"
     assert float(at) - sent < 0.5
     assert ended - sent < 10
+
+
+def test_the_newest_of_many_versions_is_found_by_one_listing(s3, tmp_path):
+    import lance
+
+    uri, options = s3
+    lance.write_dataset(pa.table({"x": [1, 2, 3]}), tmp_path / "t.lance")
+    (written,) = (tmp_path / "t.lance" / "_versions").glob("*.manifest")
+    manifest = written.read_bytes()
+    (begin,) = struct.unpack("<q", manifest[-16:-8])
+    # Version 2000: of a number that a message has twice, the last one counts.
+    message = manifest[begin + 4 : -16] + b"\x18\xd0\x0f"
+    newest = struct.pack("<I", len(message)) + message + bytes(8) + manifest[-8:]
+    files = pyarrow.fs.S3FileSystem(
+        access_key=options["aws_access_key_id"],
+        secret_key=options["aws_secret_access_key"],
+        region=options["aws_region"],
+        endpoint_override=options["aws_endpoint"],
+    )
+    for version in range(850, 2001):
+        name = f"{2**64 - 1 - version:020d}.manifest"
+        place = f"{uri.removeprefix('s3://')}/many/t.lance/_versions/{name}"
+        with files.open_output_stream(place) as sink:
+            sink.write(newest if version == 2000 else b"old")
+    script = """
+import sys
+
+import croupier
+
+_, store, *options = sys.argv
+options = dict(option.split("=", 1) for option in options)
+table = croupier.open_dataset(store + "/many/t.lance", storage_options=options)
+assert table.version == 2000, table.version
+print(croupier.io_counters()[store])
+"""
+    counted = run_script(tmp_path, script, uri, *(f"{k}={v}" for k, v in options.items()))
+    # The listing, the size of the manifest, the manifest.
+    assert "'requests': 3," in counted

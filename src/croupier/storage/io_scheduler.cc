@@ -60,12 +60,12 @@ class TallyRun {
 
 }  // namespace
 
-// What one call has its storage do: reads, or one task. As a token it tells them that nobody waits
+// What one call has its storage do: reads, or tasks. As a token it tells them that nobody waits
 // any more.
 struct IoScheduler::Call : public CancelToken {
-  size_t num_parts() const { return task != nullptr ? 1 : parts.size(); }
+  size_t num_parts() const { return task != nullptr ? num_tasks : parts.size(); }
   arrow::Status RunPart(size_t part) const {
-    if (task != nullptr) return task(*this);
+    if (task != nullptr) return task(part, *this);
     const ReadRequest& request = parts[part];
     return request.object->ReadAt(request.offset_bytes, request.destination, *this);
   }
@@ -73,7 +73,8 @@ struct IoScheduler::Call : public CancelToken {
 
   std::vector<ReadRequest> parts;
   std::shared_ptr<const void> keep_alive;
-  std::function<arrow::Status(const CancelToken&)> task;
+  size_t num_tasks = 0;
+  std::function<arrow::Status(size_t, const CancelToken&)> task;
   int num_concurrent = 0;  // most that a store of the parts asks for
 
   // Written with the pool's mutex held: skip what is queued.
@@ -236,11 +237,15 @@ arrow::Status IoScheduler::Read(const std::vector<ReadRequest>& requests,
   return Await(&pool, call, cancel);
 }
 
-arrow::Status IoScheduler::Run(std::function<arrow::Status(const CancelToken&)> task,
-                               const CancelToken& cancel) {
+arrow::Status IoScheduler::Run(size_t count,
+                               std::function<arrow::Status(size_t, const CancelToken&)> task,
+                               int num_concurrent, const CancelToken& cancel) {
   ARROW_RETURN_NOT_OK(cancel.Check());
+  if (count == 0) return arrow::Status::OK();
   auto call = std::make_shared<Call>();
+  call->num_tasks = count;
   call->task = std::move(task);
+  call->num_concurrent = num_concurrent;
   return Await(&pool_.Get(), call, cancel);
 }
 

@@ -60,13 +60,15 @@ class IoScheduler {
                      std::shared_ptr<const void> keep_alive,
                      const CancelToken& cancel = CancelToken::Never());
 
-  /// Run something else that waits for storage on a thread of the pool.
+  /// Run something else that waits for storage, `count` times, on threads of the pool.
   ///
-  /// \param task is told by its token when nobody waits for it any more; must own what it uses
-  /// \return what the task returned; Cancelled within 0.1 s of `cancel` saying so, while the task
-  ///         goes on
-  arrow::Status Run(std::function<arrow::Status(const CancelToken&)> task,
-                    const CancelToken& cancel);
+  /// \param task is given its number, from 0 on, and told by its token when nobody waits for it any
+  ///        more; must own what it uses
+  /// \param num_concurrent how many the storage asks for at a time (ReadHabits)
+  /// \return the first error that a task returned; Cancelled within 0.1 s of `cancel` saying so,
+  ///         while tasks go on
+  arrow::Status Run(size_t count, std::function<arrow::Status(size_t, const CancelToken&)> task,
+                    int num_concurrent, const CancelToken& cancel);
 
   IoCounters counters() const;
 

@@ -151,25 +151,45 @@ TEST(IoSchedulerTest, ATaskRunsInThePoolAndIsToldThatNobodyWaits) {
   const auto caller = std::this_thread::get_id();
   EXPECT_TRUE(scheduler
                   .Run(
-                      [&](const CancelToken&) {
+                      1,
+                      [&](size_t, const CancelToken&) {
                         return std::this_thread::get_id() != caller
                                    ? arrow::Status::IOError("elsewhere")
                                    : arrow::Status::OK();
                       },
-                      CancelToken::Never())
+                      1, CancelToken::Never())
                   .IsIOError());
   auto told = std::make_shared<std::atomic<bool>>(false);
   CancelFlag cancel;
   const auto status = scheduler.Run(
-      [told, &cancel](const CancelToken& abandoned) {
+      1,
+      [told, &cancel](size_t, const CancelToken& abandoned) {
         cancel.Cancel();
         while (!abandoned.cancelled()) std::this_thread::yield();
         *told = true;
         return arrow::Status::OK();
       },
-      cancel);
+      1, cancel);
   EXPECT_TRUE(status.IsCancelled());
   while (!*told) std::this_thread::yield();
+}
+
+TEST(IoSchedulerTest, TasksRunTogetherAndTheFirstErrorEndsThem) {
+  IoScheduler scheduler({.num_threads = 1, .max_threads = 8});
+  std::atomic<int> num_running{0};
+  // Each waits for all others.
+  const auto meet = [&](size_t, const CancelToken&) {
+    ++num_running;
+    while (num_running < 8) std::this_thread::yield();
+    return arrow::Status::OK();
+  };
+  EXPECT_TRUE(scheduler.Run(8, meet, 8, CancelToken::Never()).ok());
+  EXPECT_TRUE(scheduler.Run(0, meet, 8, CancelToken::Never()).ok());
+  EXPECT_EQ(num_running, 8);
+  const auto fail_third = [](size_t i, const CancelToken&) {
+    return i == 2 ? arrow::Status::IOError("third") : arrow::Status::OK();
+  };
+  EXPECT_TRUE(scheduler.Run(100, fail_third, 1, CancelToken::Never()).IsIOError());
 }
 
 TEST(IoSchedulerTest, ThreadsThatEndedIdleStartAgain) {

@@ -35,19 +35,42 @@ arrow::Status CheckInside(const std::string& location, const std::string& path) 
   return arrow::Status::IOError(location, ": a path leads out of the directory: '", path, "'");
 }
 
+arrow::Result<std::vector<std::shared_ptr<const Object>>> ObjectStore::OpenAll(
+    const std::vector<std::string>& paths, const CancelToken& cancel) const {
+  std::vector<std::shared_ptr<const Object>> objects(paths.size());
+  for (size_t i = 0; i < paths.size(); ++i) {
+    auto object = Open(paths[i], std::nullopt, cancel);
+    if (IsNotFound(object.status())) continue;
+    ARROW_ASSIGN_OR_RAISE(objects[i], std::move(object));
+  }
+  return objects;
+}
+
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadWhole(
+    const std::vector<std::shared_ptr<const Object>>& objects, int64_t limit_bytes,
+    const CancelToken& cancel) {
+  using Buffers = std::vector<std::shared_ptr<arrow::Buffer>>;
+  auto buffers = std::make_shared<Buffers>();
+  std::vector<ReadRequest> requests;
+  for (const auto& object : objects) {
+    if (object->size_bytes() > limit_bytes) {
+      return arrow::Status::CapacityError(object->location(),
+                                          ": the file is too large: ", object->size_bytes(),
+                                          " bytes, at most ", limit_bytes);
+    }
+    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(object->size_bytes()));
+    requests.push_back({object, 0, {buffer->mutable_data(), static_cast<size_t>(buffer->size())}});
+    buffers->push_back(std::move(buffer));
+  }
+  ARROW_RETURN_NOT_OK(IoScheduler::Default().Read(requests, buffers, cancel));
+  return *buffers;
+}
+
 arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(const std::shared_ptr<const Object>& object,
                                                         int64_t limit_bytes,
                                                         const CancelToken& cancel) {
-  if (object->size_bytes() > limit_bytes) {
-    return arrow::Status::CapacityError(object->location(),
-                                        ": the file is too large: ", object->size_bytes(),
-                                        " bytes, at most ", limit_bytes);
-  }
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer,
-                        arrow::AllocateBuffer(object->size_bytes()));
-  const std::span<uint8_t> bytes(buffer->mutable_data(), static_cast<size_t>(buffer->size()));
-  ARROW_RETURN_NOT_OK(IoScheduler::Default().Read({{object, 0, bytes}}, buffer, cancel));
-  return buffer;
+  ARROW_ASSIGN_OR_RAISE(auto buffers, ReadWhole(std::vector{object}, limit_bytes, cancel));
+  return std::move(buffers.front());
 }
 
 arrow::Result<std::shared_ptr<const ObjectStore>> OpenObjectStore(const std::string& uri,

@@ -80,6 +80,13 @@ class ObjectStore {
       const std::string& path, std::optional<int64_t> known_size_bytes = std::nullopt,
       const CancelToken& cancel = CancelToken::Never()) const = 0;
 
+  /// Open many objects: at the same time, if the store is asked over a network.
+  ///
+  /// \return in the order of the paths; null for one that is missing
+  virtual arrow::Result<std::vector<std::shared_ptr<const Object>>> OpenAll(
+      const std::vector<std::string>& paths,
+      const CancelToken& cancel = CancelToken::Never()) const;
+
   /// List the names (not paths) of the files right below a directory, in the order of their bytes.
   ///
   /// \return IOError if the directory is missing (IsNotFound tells)
@@ -98,6 +105,11 @@ bool IsNotFound(const arrow::Status& status);
 ///
 /// \return IOError, naming `location`, for an absolute path, a part "..", or a zero byte
 arrow::Status CheckInside(const std::string& location, const std::string& path);
+
+/// Read whole objects together; CapacityError, naming it, if one is larger than `limit_bytes`.
+arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadWhole(
+    const std::vector<std::shared_ptr<const Object>>& objects, int64_t limit_bytes,
+    const CancelToken& cancel = CancelToken::Never());
 
 /// Read a whole object; CapacityError if it is larger than `limit_bytes`.
 arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(

@@ -162,23 +162,46 @@ class RemoteStore : public ObjectStore {
                                                     std::optional<int64_t> known_size_bytes,
                                                     const CancelToken& cancel) const override {
     ARROW_RETURN_NOT_OK(CheckInside(location(), path));
-    const std::string service_path = ServicePath(path);
-    using Opened = std::shared_ptr<ClientObject>;
-    Opened opened;
-    if (!known_size_bytes.has_value()) {
-      ARROW_ASSIGN_OR_RAISE(opened, Ask<Opened>(path, cancel, [service_path](ObjectClient* client) {
-                              return client->Open(service_path, std::nullopt);
-                            }));
-      known_size_bytes = opened->size_bytes();
+    if (known_size_bytes.has_value()) return MakeObject(path, *known_size_bytes, nullptr);
+    ARROW_ASSIGN_OR_RAISE(
+        auto opened,
+        Ask<Opened>(path, cancel, [service_path = ServicePath(path)](ObjectClient* client) {
+          return client->Open(service_path, std::nullopt);
+        }));
+    const int64_t size_bytes = opened->size_bytes();
+    return MakeObject(path, size_bytes, std::move(opened));
+  }
+
+  arrow::Result<std::vector<std::shared_ptr<const Object>>> OpenAll(
+      const std::vector<std::string>& paths, const CancelToken& cancel) const override {
+    struct Opening {
+      std::vector<std::pair<std::string, std::string>> paths;  // in the store, in the service
+      std::vector<Opened> opened;
+    };
+    auto opening = std::make_shared<Opening>();
+    for (const auto& path : paths) {
+      ARROW_RETURN_NOT_OK(CheckInside(location(), path));
+      opening->paths.emplace_back(path, ServicePath(path));
     }
-    if (*known_size_bytes < 0) {
-      return arrow::Status::IOError(location(), "/", path, ": an object cannot have ",
-                                    *known_size_bytes, " bytes");
+    opening->opened.resize(paths.size());
+    ARROW_RETURN_NOT_OK(IoScheduler::Default().Run(
+        paths.size(),
+        [opening, connection = connection_](size_t i, const CancelToken& abandoned) {
+          const auto& [path, service_path] = opening->paths[i];
+          const auto status = connection->Send(path, abandoned, [&](ObjectClient* client) {
+            return client->Open(service_path, std::nullopt).Value(&opening->opened[i]);
+          });
+          return IsNotFound(status) ? arrow::Status::OK() : status;
+        },
+        RemoteHabits().num_concurrent, cancel));
+    std::vector<std::shared_ptr<const Object>> objects(paths.size());
+    for (size_t i = 0; i < paths.size(); ++i) {
+      auto& opened = opening->opened[i];
+      if (opened == nullptr) continue;
+      const int64_t size_bytes = opened->size_bytes();
+      ARROW_ASSIGN_OR_RAISE(objects[i], MakeObject(paths[i], size_bytes, std::move(opened)));
     }
-    auto object = std::make_shared<RemoteObject>(connection_, path, service_path,
-                                                 Join(location(), path), *known_size_bytes);
-    if (opened != nullptr) object->SetOpened(std::move(opened));
-    return object;
+    return objects;
   }
 
   arrow::Result<std::vector<std::string>> ListFiles(const std::string& directory,
@@ -192,6 +215,21 @@ class RemoteStore : public ObjectStore {
   }
 
  private:
+  using Opened = std::shared_ptr<ClientObject>;
+
+  // `opened` is null if the size was known.
+  arrow::Result<std::shared_ptr<const Object>> MakeObject(const std::string& path,
+                                                          int64_t size_bytes, Opened opened) const {
+    if (size_bytes < 0) {
+      return arrow::Status::IOError(location(), "/", path, ": an object cannot have ", size_bytes,
+                                    " bytes");
+    }
+    auto object = std::make_shared<RemoteObject>(connection_, path, ServicePath(path),
+                                                 Join(location(), path), size_bytes);
+    if (opened != nullptr) object->SetOpened(std::move(opened));
+    return object;
+  }
+
   static std::string Join(const std::string& parent, const std::string& path) {
     return path.empty() ? parent : parent + (parent.ends_with('/') ? "" : "/") + path;
   }
@@ -207,13 +245,14 @@ class RemoteStore : public ObjectStore {
                        std::function<arrow::Result<T>(ObjectClient*)> request) const {
     auto answer = std::make_shared<T>();
     ARROW_RETURN_NOT_OK(IoScheduler::Default().Run(
-        [answer, path, request = std::move(request),
-         connection = connection_](const CancelToken& abandoned) {
+        1,
+        [answer, path, request = std::move(request), connection = connection_](
+            size_t, const CancelToken& abandoned) {
           return connection->Send(path, abandoned, [&](ObjectClient* client) {
             return request(client).Value(answer.get());
           });
         },
-        cancel));
+        1, cancel));
     return std::move(*answer);
   }
 

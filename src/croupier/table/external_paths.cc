@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include <arrow/status.h>
@@ -122,8 +123,20 @@ arrow::Result<ExternalPaths> ExternalPaths::Make(std::string_view root,
 }
 
 arrow::Result<ExternalPaths::Place> ExternalPaths::Resolve(std::string_view path_or_uri) const {
-  ARROW_ASSIGN_OR_RAISE(const auto location, Location::Parse(path_or_uri));
   Place place{std::string(path_or_uri), false};
+  const bool is_relative = root_.is_local() && !path_or_uri.empty() &&
+                           !path_or_uri.starts_with('/') &&
+                           path_or_uri.find(kSchemeEnd) == std::string_view::npos;
+  if (is_relative) {
+    // The writer was given a relative path itself.
+    std::error_code error;
+    const auto directory = std::filesystem::current_path(error);
+    if (error)
+      return arrow::internal::StatusFromErrno(error.value(), arrow::StatusCode::IOError,
+                                              "the current directory");
+    place.uri = directory.string() + "/" + place.uri;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto location, Location::Parse(place.uri));
   if (location.scheme == root_.scheme && location.authority == root_.authority) {
     place.with_credentials = true;
     return place;

@@ -28,7 +28,8 @@ class ExternalPaths {
   static arrow::Result<ExternalPaths> Make(std::string_view root,
                                            const std::vector<std::string>& allow_external);
 
-  /// Check a place that a file names: an absolute path or a URI.
+  /// Check a place that a file names: a path or a URI. A relative path is one of this machine, from
+  /// the current directory on, as writers mean it that were given such a path.
   ///
   /// \return SerializationError if it is neither, leads up by "..", or has parts that stores read
   /// in

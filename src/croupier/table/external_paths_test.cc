@@ -1,6 +1,7 @@
 #include "croupier/table/external_paths.h"
 
 #include <cerrno>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -101,6 +102,12 @@ TEST(ExternalPathsTest, PlacesThatLeadElsewhereAreMalformed) {
     EXPECT_TRUE(status.IsSerializationError()) << place << ": " << status;
   }
   EXPECT_TRUE(Resolve("/t", std::string("/a\0b", 4)).status().IsSerializationError());
+  EXPECT_TRUE(Resolve("/t", "here/../b").status().IsSerializationError());
+}
+
+TEST(ExternalPathsTest, ARelativePathIsThatOfTheCurrentDirectory) {
+  const auto here = std::filesystem::current_path().string();
+  EXPECT_EQ(Resolve("/t", "tables/t.lance")->uri, here + "/tables/t.lance");
 }
 
 TEST(ExternalPathsTest, AMalformedAllowanceIsTheFaultOfTheCaller) {

@@ -17,8 +17,8 @@ namespace {
 // Enough for the footer and, in most files, the tables in front of it.
 constexpr int64_t kTailBytes = 4 << 10;
 
-arrow::Status Fetch(storage::RangeFetch* fetch) {
-  return fetch->Run(&storage::IoScheduler::Default(), nullptr, CancelToken::Never(),
+arrow::Status Fetch(storage::RangeFetch* fetch, const CancelToken& cancel) {
+  return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel,
                     arrow::default_memory_pool());
 }
 
@@ -28,18 +28,19 @@ arrow::Status AtFile(const storage::Object& object, const arrow::Status& status)
 
 }  // namespace
 
-arrow::Result<std::vector<int64_t>> ReadRowCounts(std::span<const FileLocation> files) {
+arrow::Result<std::vector<int64_t>> ReadRowCounts(std::span<const FileLocation> files,
+                                                  const CancelToken& cancel) {
   // Footer, then the tables, then the descriptor: each says where the next one is.
   std::vector<std::shared_ptr<const storage::Object>> objects;
   storage::RangeFetch tails;
   for (const auto& file : files) {
-    ARROW_ASSIGN_OR_RAISE(auto object, file.store->Open(file.path, file.size_bytes));
+    ARROW_ASSIGN_OR_RAISE(auto object, file.store->Open(file.path, file.size_bytes, cancel));
     const int64_t size = object->size_bytes();
     const int64_t tail = std::min(size, kTailBytes);
     tails.Add(object, {size - tail, tail});
     objects.push_back(std::move(object));
   }
-  ARROW_RETURN_NOT_OK(Fetch(&tails));
+  ARROW_RETURN_NOT_OK(Fetch(&tails, cancel));
   storage::RangeFetch tables;
   std::vector<format::FileFooter> footers;
   for (size_t i = 0; i < objects.size(); ++i) {
@@ -48,7 +49,7 @@ arrow::Result<std::vector<int64_t>> ReadRowCounts(std::span<const FileLocation> 
     footers.push_back(*footer);
     tables.Add(objects[i], format::ColumnDirectory::Range(*footer, objects[i]->size_bytes()));
   }
-  ARROW_RETURN_NOT_OK(Fetch(&tables));
+  ARROW_RETURN_NOT_OK(Fetch(&tables, cancel));
   storage::RangeFetch descriptors;
   for (size_t i = 0; i < objects.size(); ++i) {
     const auto directory =
@@ -59,7 +60,7 @@ arrow::Result<std::vector<int64_t>> ReadRowCounts(std::span<const FileLocation> 
     }
     descriptors.Add(objects[i], directory->global_buffers[0]);
   }
-  ARROW_RETURN_NOT_OK(Fetch(&descriptors));
+  ARROW_RETURN_NOT_OK(Fetch(&descriptors, cancel));
   std::vector<int64_t> counts;
   for (size_t i = 0; i < objects.size(); ++i) {
     const auto count = format::ParseNumRows(descriptors.bytes(i));

@@ -15,6 +15,7 @@ namespace croupier::table {
 ///
 /// \return one number a file, each below 2^32; SerializationError, naming the file, for malformed
 ///         bytes
-arrow::Result<std::vector<int64_t>> ReadRowCounts(std::span<const FileLocation> files);
+arrow::Result<std::vector<int64_t>> ReadRowCounts(std::span<const FileLocation> files,
+                                                  const CancelToken& cancel);
 
 }  // namespace croupier::table

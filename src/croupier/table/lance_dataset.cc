@@ -26,7 +26,9 @@ constexpr int64_t kTailBytes = 64 << 10;
 // Tags and branches are a few lines of JSON.
 constexpr int64_t kMaxRefBytes = 1 << 20;
 // Manifests that are read together for a list of versions.
-constexpr size_t kVersionsAtOnce = 64;
+constexpr size_t kVersionsAtOnce = 256;
+// Names that an object store lists in one request.
+constexpr size_t kNamesAtOnce = 1000;
 // A directory that is cleaned up while it is looked at is looked at again.
 constexpr int kMaxTries = 3;
 
@@ -39,13 +41,17 @@ arrow::Status At(const std::string& location, const arrow::Status& status) {
   return status.WithMessage(location, ": ", status.message());
 }
 
-// The manifests of a branch that take part in its history: by version, ascending.
-arrow::Result<std::vector<ManifestName>> ListManifests(const ObjectStore& store,
-                                                       const std::string& branch_path,
-                                                       const CancelToken& cancel) {
+// The manifests of a branch that take part in its history.
+struct ManifestList {
+  std::vector<ManifestName> manifests;  // by version, ascending; not empty if whole
+  bool is_whole = true;
+};
+
+// Of the first names in the directory.
+arrow::Result<ManifestList> ListManifests(const ObjectStore& store, const std::string& branch_path,
+                                          const CancelToken& cancel, size_t max_names = SIZE_MAX) {
   const std::string directory = branch_path + kVersionsDirectory;
-  storage::ListOptions list_options;
-  list_options.cancel = &cancel;
+  const storage::ListOptions list_options{max_names, &cancel};
   auto names = store.ListFiles(directory, list_options);
   if (storage::IsNotFound(names.status())) {
     return names.status().WithMessage(
@@ -53,7 +59,8 @@ arrow::Result<std::vector<ManifestName>> ListManifests(const ObjectStore& store,
         " (a database is opened by connect(), its tables lie in <name>.lance)");
   }
   ARROW_RETURN_NOT_OK(names.status());
-  std::vector<ManifestName> manifests;
+  ManifestList list{{}, names->size() < max_names};
+  auto& manifests = list.manifests;
   for (const auto& name : *names) {
     const auto parsed = ManifestName::Parse(name);
     if (!parsed.has_value()) continue;
@@ -63,13 +70,26 @@ arrow::Result<std::vector<ManifestName>> ListManifests(const ObjectStore& store,
     }
     manifests.push_back(*parsed);
   }
-  if (manifests.empty()) {
+  if (manifests.empty() && list.is_whole) {
     return arrow::Status::IOError(store.location(), ": not a Lance dataset: ", directory,
                                   " has no manifest");
   }
   std::sort(manifests.begin(), manifests.end(),
             [](const ManifestName& a, const ManifestName& b) { return a.version < b.version; });
-  return manifests;
+  return list;
+}
+
+// The manifest of the newest version of a branch.
+arrow::Result<ManifestName> FindNewest(const ObjectStore& store, const std::string& branch_path,
+                                       const CancelToken& cancel) {
+  ARROW_ASSIGN_OR_RAISE(auto list, ListManifests(store, branch_path, cancel, kNamesAtOnce));
+  // Names of the second scheme count down: the newest is listed first.
+  const bool is_newest_first =
+      !list.manifests.empty() && list.manifests.front().naming == format::ManifestNaming::kV2;
+  if (!list.is_whole && !is_newest_first) {
+    ARROW_ASSIGN_OR_RAISE(list, ListManifests(store, branch_path, cancel));
+  }
+  return list.manifests.back();
 }
 
 // Reads the Manifest messages of several files, each with its length in front.
@@ -144,32 +164,58 @@ arrow::Result<std::shared_ptr<const format::Manifest>> ReadManifest(const Object
   return manifest;
 }
 
-arrow::Result<std::string> ReadRef(const ObjectStore& store, const std::string& path) {
-  ARROW_ASSIGN_OR_RAISE(const auto object, store.Open(path));
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, storage::ReadWhole(object, kMaxRefBytes));
-  return bytes->ToString();
+// The text of a tag or branch, and where it is.
+struct RefText {
+  std::string name;
+  std::string location;
+  std::string text;
+};
+
+// Those of these files that exist.
+arrow::Result<std::vector<RefText>> ReadRefs(const ObjectStore& store, const std::string& directory,
+                                             const std::vector<std::string>& file_names,
+                                             std::vector<std::string> names,
+                                             const CancelToken& cancel) {
+  std::vector<std::string> paths;
+  for (const auto& file_name : file_names) paths.push_back(directory + "/" + file_name);
+  ARROW_ASSIGN_OR_RAISE(const auto opened, store.OpenAll(paths, cancel));
+  std::vector<RefText> refs;
+  std::vector<std::shared_ptr<const Object>> objects;
+  for (size_t i = 0; i < opened.size(); ++i) {
+    if (opened[i] == nullptr) continue;
+    refs.push_back({std::move(names[i]), opened[i]->location(), {}});
+    objects.push_back(opened[i]);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto texts, storage::ReadWhole(objects, kMaxRefBytes, cancel));
+  for (size_t i = 0; i < refs.size(); ++i) refs[i].text = texts[i]->ToString();
+  return refs;
 }
 
-// The files of tags or branches; none if the directory does not exist.
-arrow::Result<std::vector<std::string>> ListRefs(const ObjectStore& store,
-                                                 const std::string& directory) {
-  auto names = store.ListFiles(directory);
-  if (storage::IsNotFound(names.status())) return std::vector<std::string>();
-  return names;
+// All tags or branches; none if the directory does not exist.
+template <typename NameOfFile>
+arrow::Result<std::vector<RefText>> ListRefs(const ObjectStore& store, const std::string& directory,
+                                             NameOfFile name_of_file, const CancelToken& cancel) {
+  const auto listed = store.ListFiles(directory, {SIZE_MAX, &cancel});
+  if (storage::IsNotFound(listed.status())) return std::vector<RefText>();
+  ARROW_RETURN_NOT_OK(listed.status());
+  std::vector<std::string> file_names;
+  std::vector<std::string> names;
+  for (const auto& file_name : *listed) {
+    auto name = name_of_file(file_name);
+    if (name.empty()) continue;
+    file_names.push_back(file_name);
+    names.push_back(std::move(name));
+  }
+  return ReadRefs(store, directory, file_names, std::move(names), cancel);
 }
 
-arrow::Result<TableTag> ReadTag(const ObjectStore& store, const std::string& name) {
-  const std::string path = std::string(kTagsDirectory) + "/" + name + ".json";
-  ARROW_ASSIGN_OR_RAISE(const auto text, ReadRef(store, path));
-  auto file = format::TagFile::Parse(text);
-  if (!file.ok()) return At(store.location() + "/" + path, file.status());
-  return TableTag{name,
-                  std::move(file->branch),
-                  file->version,
-                  file->manifest_size_bytes,
-                  std::move(file->created_at),
-                  std::move(file->updated_at),
-                  std::move(file->metadata)};
+arrow::Result<TableTag> ParseTag(RefText ref) {
+  auto file = format::TagFile::Parse(ref.text);
+  if (!file.ok()) return At(ref.location, file.status());
+  return TableTag{
+      std::move(ref.name),       std::move(file->branch),     file->version,
+      file->manifest_size_bytes, std::move(file->created_at), std::move(file->updated_at),
+      std::move(file->metadata)};
 }
 
 template <typename Refs>
@@ -233,24 +279,27 @@ arrow::Result<FilePlace> LanceDataset::FindExternal(const std::string& path_or_u
   return FilePlace{std::move(store), std::move(split.name)};
 }
 
-arrow::Status LanceDataset::CheckBranch(const std::string& branch) const {
+arrow::Status LanceDataset::CheckBranch(const std::string& branch,
+                                        const CancelToken& cancel) const {
   if (branch.empty()) return arrow::Status::OK();
   if (format::IsBranchName(branch)) {
-    const auto names = store_->ListFiles(PathOf(branch) + kVersionsDirectory);
+    const auto names = store_->ListFiles(PathOf(branch) + kVersionsDirectory, {1, &cancel});
     if (names.ok()) return arrow::Status::OK();
     if (!storage::IsNotFound(names.status())) return names.status();
   }
-  ARROW_ASSIGN_OR_RAISE(const auto branches, ListBranches());
+  ARROW_ASSIGN_OR_RAISE(const auto branches, ListBranches(cancel));
   return arrow::Status::KeyError(location(), ": no branch named '", branch,
                                  "'; the branches are: ", NamesOf(branches));
 }
 
-arrow::Result<TableTag> LanceDataset::FindTag(const std::string& name) const {
+arrow::Result<TableTag> LanceDataset::FindTag(const std::string& name,
+                                              const CancelToken& cancel) const {
   if (format::IsTagName(name)) {
-    auto tag = ReadTag(*store_, name);
-    if (!storage::IsNotFound(tag.status())) return tag;
+    ARROW_ASSIGN_OR_RAISE(auto refs,
+                          ReadRefs(*store_, kTagsDirectory, {name + ".json"}, {name}, cancel));
+    if (!refs.empty()) return ParseTag(std::move(refs.front()));
   }
-  ARROW_ASSIGN_OR_RAISE(const auto tags, ListTags());
+  ARROW_ASSIGN_OR_RAISE(const auto tags, ListTags(cancel));
   return arrow::Status::KeyError(location(), ": no tag named '", name,
                                  "'; the tags are: ", NamesOf(tags));
 }
@@ -264,7 +313,7 @@ arrow::Result<DatasetVersion> LanceDataset::Read(const VersionRef& ref, const st
       return arrow::Status::Invalid("a version and a tag are given; one of them says it all: ",
                                     *ref.version, ", '", ref.tag, "'");
     }
-    ARROW_ASSIGN_OR_RAISE(const auto tag, FindTag(ref.tag));
+    ARROW_ASSIGN_OR_RAISE(const auto tag, FindTag(ref.tag, cancel));
     if (ref.branch.has_value() && wanted != tag.branch) {
       return arrow::Status::Invalid("the tag '", ref.tag, "' is on the branch '",
                                     tag.branch.empty() ? kMainBranch : tag.branch, "', not on '",
@@ -278,10 +327,9 @@ arrow::Result<DatasetVersion> LanceDataset::Read(const VersionRef& ref, const st
 
 arrow::Result<DatasetVersion> LanceDataset::ReadNewest(const std::string& branch,
                                                        const CancelToken& cancel) const {
-  if (!branch.empty()) ARROW_RETURN_NOT_OK(CheckBranch(branch));
+  if (!branch.empty()) ARROW_RETURN_NOT_OK(CheckBranch(branch, cancel));
   for (int tries = 1;; ++tries) {
-    ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch), cancel));
-    const ManifestName newest = manifests.back();
+    ARROW_ASSIGN_OR_RAISE(const auto newest, FindNewest(*store_, PathOf(branch), cancel));
     auto path = PathOf(branch) + kVersionsDirectory + "/" + newest.ToString();
     auto manifest = ReadManifest(*store_, path, newest.version, cancel);
     if (storage::IsNotFound(manifest.status()) && tries < kMaxTries) continue;
@@ -292,7 +340,7 @@ arrow::Result<DatasetVersion> LanceDataset::ReadNewest(const std::string& branch
 
 arrow::Result<DatasetVersion> LanceDataset::ReadVersion(uint64_t version, const std::string& branch,
                                                         const CancelToken& cancel) const {
-  if (!branch.empty() && !format::IsBranchName(branch)) return CheckBranch(branch);
+  if (!branch.empty() && !format::IsBranchName(branch)) return CheckBranch(branch, cancel);
   for (const auto naming : {format::ManifestNaming::kV2, format::ManifestNaming::kV1}) {
     auto path =
         PathOf(branch) + kVersionsDirectory + "/" + ManifestName{naming, version}.ToString();
@@ -301,35 +349,33 @@ arrow::Result<DatasetVersion> LanceDataset::ReadVersion(uint64_t version, const 
     ARROW_RETURN_NOT_OK(manifest.status());
     return DatasetVersion{*std::move(manifest), branch, std::move(path)};
   }
-  ARROW_RETURN_NOT_OK(CheckBranch(branch));
-  ARROW_ASSIGN_OR_RAISE(const auto existing, VersionNumbers(branch));
+  ARROW_RETURN_NOT_OK(CheckBranch(branch, cancel));
+  ARROW_ASSIGN_OR_RAISE(const auto existing, VersionNumbers(branch, cancel));
   return VersionNotFound(location(), branch, version, existing);
 }
 
-arrow::Result<std::vector<uint64_t>> LanceDataset::VersionNumbers(const std::string& branch) const {
-  ARROW_ASSIGN_OR_RAISE(const auto manifests,
-                        ListManifests(*store_, PathOf(branch), CancelToken::Never()));
+arrow::Result<std::vector<uint64_t>> LanceDataset::VersionNumbers(const std::string& branch,
+                                                                  const CancelToken& cancel) const {
+  ARROW_ASSIGN_OR_RAISE(const auto list, ListManifests(*store_, PathOf(branch), cancel));
   std::vector<uint64_t> versions;
-  versions.reserve(manifests.size());
-  for (const auto& manifest : manifests) versions.push_back(manifest.version);
+  versions.reserve(list.manifests.size());
+  for (const auto& manifest : list.manifests) versions.push_back(manifest.version);
   return versions;
 }
 
 arrow::Result<std::vector<TableVersion>> LanceDataset::ListVersions(
     const std::string& branch, const CancelToken& cancel) const {
-  ARROW_ASSIGN_OR_RAISE(const auto manifests, ListManifests(*store_, PathOf(branch), cancel));
+  ARROW_ASSIGN_OR_RAISE(const auto list, ListManifests(*store_, PathOf(branch), cancel));
+  const auto& manifests = list.manifests;
   std::vector<TableVersion> versions;
   for (size_t begin = 0; begin < manifests.size(); begin += kVersionsAtOnce) {
     ARROW_RETURN_NOT_OK(cancel.Check());
-    std::vector<std::shared_ptr<const Object>> objects;
+    std::vector<std::string> paths;
     for (size_t i = begin; i < std::min(begin + kVersionsAtOnce, manifests.size()); ++i) {
-      auto object =
-          store_->Open(PathOf(branch) + kVersionsDirectory + "/" + manifests[i].ToString(),
-                       std::nullopt, cancel);
-      if (storage::IsNotFound(object.status())) continue;  // cleaned up since
-      ARROW_RETURN_NOT_OK(object.status());
-      objects.push_back(*std::move(object));
+      paths.push_back(PathOf(branch) + kVersionsDirectory + "/" + manifests[i].ToString());
     }
+    ARROW_ASSIGN_OR_RAISE(auto objects, store_->OpenAll(paths, cancel));
+    std::erase(objects, nullptr);  // cleaned up since
     const size_t count = objects.size();
     ManifestFetch fetch(std::move(objects));
     ARROW_RETURN_NOT_OK(fetch.Run(cancel));
@@ -342,43 +388,38 @@ arrow::Result<std::vector<TableVersion>> LanceDataset::ListVersions(
   return versions;
 }
 
-arrow::Result<std::vector<TableTag>> LanceDataset::ListTags() const {
-  ARROW_ASSIGN_OR_RAISE(const auto files, ListRefs(*store_, kTagsDirectory));
+arrow::Result<std::vector<TableTag>> LanceDataset::ListTags(const CancelToken& cancel) const {
+  ARROW_ASSIGN_OR_RAISE(auto refs,
+                        ListRefs(*store_, kTagsDirectory, format::TagOfFileName, cancel));
   std::vector<TableTag> tags;
-  for (const auto& file : files) {
-    const auto name = format::TagOfFileName(file);
-    if (name.empty()) continue;
-    auto tag = ReadTag(*store_, name);
-    if (storage::IsNotFound(tag.status())) continue;  // deleted since
-    ARROW_RETURN_NOT_OK(tag.status());
-    tags.push_back(*std::move(tag));
+  for (auto& ref : refs) {
+    ARROW_ASSIGN_OR_RAISE(auto tag, ParseTag(std::move(ref)));
+    tags.push_back(std::move(tag));
   }
   return tags;
 }
 
-arrow::Result<std::vector<TableBranch>> LanceDataset::ListBranches() const {
-  ARROW_ASSIGN_OR_RAISE(const auto files, ListRefs(*store_, kBranchesDirectory));
+arrow::Result<std::vector<TableBranch>> LanceDataset::ListBranches(
+    const CancelToken& cancel) const {
+  ARROW_ASSIGN_OR_RAISE(auto refs,
+                        ListRefs(*store_, kBranchesDirectory, format::BranchOfFileName, cancel));
   std::vector<TableBranch> branches;
-  for (const auto& file_name : files) {
-    auto name = format::BranchOfFileName(file_name);
-    if (name.empty()) continue;
-    const std::string path = std::string(kBranchesDirectory) + "/" + file_name;
-    const auto text = ReadRef(*store_, path);
-    if (storage::IsNotFound(text.status())) continue;  // deleted since
-    ARROW_RETURN_NOT_OK(text.status());
-    auto file = format::BranchFile::Parse(*text);
-    if (!file.ok()) return At(location() + "/" + path, file.status());
-    branches.push_back({std::move(name), std::move(file->parent_branch), file->parent_version,
+  for (auto& ref : refs) {
+    auto file = format::BranchFile::Parse(ref.text);
+    if (!file.ok()) return At(ref.location, file.status());
+    branches.push_back({std::move(ref.name), std::move(file->parent_branch), file->parent_version,
                         file->created_at_s, file->manifest_size_bytes, std::move(file->metadata)});
   }
   return branches;
 }
 
 arrow::Status LanceDataset::ExplainMissing(const arrow::Status& status,
-                                           const DatasetVersion& version) const {
+                                           const DatasetVersion& version,
+                                           const CancelToken& cancel) const {
   if (!storage::IsNotFound(status)) return status;
-  if (!storage::IsNotFound(store_->Open(version.manifest_path).status())) return status;
-  const auto existing = VersionNumbers(version.branch);
+  if (!storage::IsNotFound(store_->Open(version.manifest_path, std::nullopt, cancel).status()))
+    return status;
+  const auto existing = VersionNumbers(version.branch, cancel);
   return VersionNotFound(location(), version.branch, version.manifest->version,
                          existing.ok() ? *existing : std::vector<uint64_t>());
 }

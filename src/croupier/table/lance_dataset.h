@@ -52,12 +52,13 @@ class LanceDataset {
 
   arrow::Result<std::vector<TableVersion>> ListVersions(const std::string& branch,
                                                         const CancelToken& cancel) const;
-  arrow::Result<std::vector<TableTag>> ListTags() const;
-  arrow::Result<std::vector<TableBranch>> ListBranches() const;
+  arrow::Result<std::vector<TableTag>> ListTags(const CancelToken& cancel) const;
+  arrow::Result<std::vector<TableBranch>> ListBranches(const CancelToken& cancel) const;
 
   /// Replace a status that says that a file is missing by one that says that the version was
   /// removed, if that is why.
-  arrow::Status ExplainMissing(const arrow::Status& status, const DatasetVersion& version) const;
+  arrow::Status ExplainMissing(const arrow::Status& status, const DatasetVersion& version,
+                               const CancelToken& cancel) const;
 
   /// Open the directory that a manifest names: an absolute path or a URI.
   ///
@@ -81,9 +82,10 @@ class LanceDataset {
                                            const CancelToken& cancel) const;
   arrow::Result<DatasetVersion> ReadVersion(uint64_t version, const std::string& branch,
                                             const CancelToken& cancel) const;
-  arrow::Result<TableTag> FindTag(const std::string& name) const;
-  arrow::Status CheckBranch(const std::string& branch) const;
-  arrow::Result<std::vector<uint64_t>> VersionNumbers(const std::string& branch) const;
+  arrow::Result<TableTag> FindTag(const std::string& name, const CancelToken& cancel) const;
+  arrow::Status CheckBranch(const std::string& branch, const CancelToken& cancel) const;
+  arrow::Result<std::vector<uint64_t>> VersionNumbers(const std::string& branch,
+                                                      const CancelToken& cancel) const;
 
   const std::shared_ptr<const storage::ObjectStore> store_;
   const ExternalPaths external_;

@@ -60,13 +60,15 @@ LanceTable::LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersi
       state_([this] { return std::make_unique<State>(files_.size(), fragments_.size()); }) {}
 
 arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Make(
-    std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs) {
+    std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs,
+    const CancelToken& cancel) {
   // Not make_shared: the constructor is private.
   std::shared_ptr<LanceTable> table(new LanceTable(std::move(dataset), std::move(version), blobs));
   auto status = table->IndexFragments();
-  if (status.ok()) status = table->FindRowCounts();
+  if (status.ok()) status = table->FindRowCounts(cancel);
   if (!status.ok()) {
-    return table->dataset_->ExplainMissing(AtLocation(table->location(), status), table->version_);
+    return table->dataset_->ExplainMissing(AtLocation(table->location(), status), table->version_,
+                                           cancel);
   }
   return table;
 }
@@ -75,18 +77,18 @@ arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Open(const std::st
                                                                    const LanceOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto dataset, LanceDataset::Open(uri, options));
   ARROW_ASSIGN_OR_RAISE(auto version, dataset->Read(options.at, /*branch=*/"", *options.cancel));
-  return Make(std::move(dataset), std::move(version), options.blobs);
+  return Make(std::move(dataset), std::move(version), options.blobs, *options.cancel);
 }
 
 arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Checkout(
-    const VersionRef& ref) const {
-  ARROW_ASSIGN_OR_RAISE(auto version, dataset_->Read(ref, branch()));
+    const VersionRef& ref, const ReadOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(auto version, dataset_->Read(ref, branch(), *options.cancel));
   // The manifest is looked at each time: a dataset may be removed and made anew.
   if (version.branch == branch() && version.manifest->version == this->version() &&
       version.manifest->timestamp_us == manifest().timestamp_us) {
     return shared_from_this();
   }
-  return Make(dataset_, std::move(version), blobs_);
+  return Make(dataset_, std::move(version), blobs_, *options.cancel);
 }
 
 arrow::Result<std::vector<TableVersion>> LanceTable::ListVersions(
@@ -94,10 +96,12 @@ arrow::Result<std::vector<TableVersion>> LanceTable::ListVersions(
   return dataset_->ListVersions(branch(), *options.cancel);
 }
 
-arrow::Result<std::vector<TableTag>> LanceTable::ListTags() const { return dataset_->ListTags(); }
+arrow::Result<std::vector<TableTag>> LanceTable::ListTags(const ReadOptions& options) const {
+  return dataset_->ListTags(*options.cancel);
+}
 
-arrow::Result<std::vector<TableBranch>> LanceTable::ListBranches() const {
-  return dataset_->ListBranches();
+arrow::Result<std::vector<TableBranch>> LanceTable::ListBranches(const ReadOptions& options) const {
+  return dataset_->ListBranches(*options.cancel);
 }
 
 arrow::Status LanceTable::IndexFragments() {
@@ -144,7 +148,7 @@ arrow::Status LanceTable::IndexFragments() {
   return arrow::Status::OK();
 }
 
-arrow::Status LanceTable::FindRowCounts() {
+arrow::Status LanceTable::FindRowCounts(const CancelToken& cancel) {
   std::vector<size_t> unknown;
   std::vector<FileLocation> files;
   for (size_t i = 0; i < fragments_.size(); ++i) {
@@ -153,7 +157,7 @@ arrow::Status LanceTable::FindRowCounts() {
     files.push_back(files_[fragments_[i].first_file]);
   }
   if (unknown.empty()) return arrow::Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const auto counts, ReadRowCounts(files));
+  ARROW_ASSIGN_OR_RAISE(const auto counts, ReadRowCounts(files, cancel));
   for (size_t k = 0; k < unknown.size(); ++k) {
     auto& fragment = fragments_[unknown[k]];
     fragment.num_physical_rows = counts[k];
@@ -393,7 +397,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::ReadRows(
   }
   const auto stored =
       Assemble(selection.projection, fragment_rows, num_rows, remember_chunks, options);
-  if (!stored.ok()) return dataset_->ExplainMissing(stored.status(), version_);
+  if (!stored.ok()) return dataset_->ExplainMissing(stored.status(), version_, *options.cancel);
   if (system_arrays.empty()) return stored;
   arrow::ArrayVector arrays;
   int next_stored = 0;

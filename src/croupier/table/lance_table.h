@@ -56,12 +56,13 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
       const ReadOptions& options) const override;
   arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
       const ReadOptions& options) const override;
-  arrow::Result<std::shared_ptr<const TableSource>> Checkout(const VersionRef& ref) const override;
+  arrow::Result<std::shared_ptr<const TableSource>> Checkout(
+      const VersionRef& ref, const ReadOptions& options) const override;
   arrow::Result<TableDescription> Describe(DescriptionDetail detail,
                                            const ReadOptions& options) const override;
   arrow::Result<std::vector<TableVersion>> ListVersions(const ReadOptions& options) const override;
-  arrow::Result<std::vector<TableTag>> ListTags() const override;
-  arrow::Result<std::vector<TableBranch>> ListBranches() const override;
+  arrow::Result<std::vector<TableTag>> ListTags(const ReadOptions& options) const override;
+  arrow::Result<std::vector<TableBranch>> ListBranches(const ReadOptions& options) const override;
 
  private:
   friend class LanceScan;
@@ -141,13 +142,14 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersion version,
              BlobHandling blobs);
   static arrow::Result<std::shared_ptr<const TableSource>> Make(
-      std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs);
+      std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs,
+      const CancelToken& cancel);
 
   const format::Manifest& manifest() const { return *version_.manifest; }
 
   arrow::Status IndexFragments();
   /// Read from the files how many rows fragments have whose metadata does not say.
-  arrow::Status FindRowCounts();
+  arrow::Status FindRowCounts(const CancelToken& cancel);
   arrow::Result<Selection> Select(const std::vector<std::string>& columns) const;
   arrow::Result<Projection> Project(const std::vector<std::string>& columns) const;
   void ShareLayers(size_t leaf, const format::Field& column, Projection* projection) const;

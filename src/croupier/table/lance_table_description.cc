@@ -168,7 +168,7 @@ arrow::Result<TableDescription> LanceTable::Describe(DescriptionDetail detail,
   table.num_deleted_rows = num_physical_rows - table.num_rows;
   if (detail == DescriptionDetail::kTable) return table;
   const auto status = DescribeFiles(detail, &table, options);
-  if (!status.ok()) return dataset_->ExplainMissing(status, version_);
+  if (!status.ok()) return dataset_->ExplainMissing(status, version_, *options.cancel);
   return table;
 }
 

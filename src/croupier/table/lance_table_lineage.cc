@@ -55,7 +55,7 @@ arrow::Result<std::vector<LanceTable::Deletions>> LanceTable::DeletionsOf(
     auto place = table_files_.DeletionFile(*fragment.metadata->deletion_file, fragment.id);
     if (!place.ok()) return AtLocation(location(), place.status());
     const auto opened = place->store->Open(place->path, std::nullopt, *options.cancel);
-    if (!opened.ok()) return dataset_->ExplainMissing(opened.status(), version_);
+    if (!opened.ok()) return dataset_->ExplainMissing(opened.status(), version_, *options.cancel);
     const auto& object = *opened;
     fetched.push_back(fetch.Add(object, {0, object->size_bytes()}));
     locations.push_back(object->location());
@@ -143,7 +143,7 @@ arrow::Result<bool> LanceTable::ReadLineage(
     rows.locations[0].column_index = place->second.column_index;
     const auto arrays = reader.Read({column}, {rows}, count, /*remember_chunks=*/false,
                                     *options.cancel, arrow::default_memory_pool());
-    if (!arrays.ok()) return dataset_->ExplainMissing(arrays.status(), version_);
+    if (!arrays.ok()) return dataset_->ExplainMissing(arrays.status(), version_, *options.cancel);
     const arrow::UInt64Array values((*arrays)[0]);
     if (values.null_count() != 0) {
       return at_fragment(arrow::Status::SerializationError("its row ids or versions have nulls"));

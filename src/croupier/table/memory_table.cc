@@ -168,7 +168,8 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
     return std::make_shared<IdentityRowIds>(rows_->num_rows());
   }
 
-  arrow::Result<std::shared_ptr<const TableSource>> Checkout(const VersionRef& ref) const override {
+  arrow::Result<std::shared_ptr<const TableSource>> Checkout(
+      const VersionRef& ref, const ReadOptions& /*options*/) const override {
     if (!ref.tag.empty()) {
       return arrow::Status::KeyError(location_, ": no tag named '", ref.tag,
                                      "'; a table in memory has none");

@@ -70,7 +70,7 @@ arrow::Result<TableDescription> TableSource::Describe(DescriptionDetail /*detail
 }
 
 arrow::Result<std::shared_ptr<const TableSource>> TableSource::Checkout(
-    const VersionRef& /*ref*/) const {
+    const VersionRef& /*ref*/, const ReadOptions& /*options*/) const {
   return arrow::Status::NotImplemented(location(), ": no other version of it can be opened");
 }
 
@@ -79,11 +79,12 @@ arrow::Result<std::vector<TableVersion>> TableSource::ListVersions(
   return std::vector<TableVersion>{{version(), 0, {}}};
 }
 
-arrow::Result<std::vector<TableTag>> TableSource::ListTags() const {
+arrow::Result<std::vector<TableTag>> TableSource::ListTags(const ReadOptions& /*options*/) const {
   return std::vector<TableTag>();
 }
 
-arrow::Result<std::vector<TableBranch>> TableSource::ListBranches() const {
+arrow::Result<std::vector<TableBranch>> TableSource::ListBranches(
+    const ReadOptions& /*options*/) const {
   return std::vector<TableBranch>();
 }
 

@@ -105,6 +105,7 @@ TEST(GoldenDataFileTest, AllColumnsOfAFileHaveTheSameRows) {
       // Pages below lists (in format 2.0), or below a fixed-size list of structs, count items.
       if (path.find("nested") != std::string::npos) continue;
       if (path.find("mixed") != std::string::npos) continue;
+      if (path.find("text_0_12") != std::string::npos) continue;
       EXPECT_EQ(column->num_rows(), opened->columns[0]->num_rows());
     }
   }
