@@ -27,6 +27,7 @@ PUBLIC = {
     "version": "base",
     "storage": "storage",
     "database": "table",
+    "expression": "expression",
     "table": "table",
     "table_description": "table",
     "table_history": "table",

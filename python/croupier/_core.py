@@ -48,6 +48,7 @@ Permutation = _extension.Permutation
 PermutationBuilder = _extension.PermutationBuilder
 PermutationTable = _extension.PermutationTable
 TableSource = _extension.TableSource
+evaluate = _extension.evaluate
 make_memory_table = _extension.make_memory_table
 open_database = _extension.open_database
 open_dataset = _extension.open_dataset

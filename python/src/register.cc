@@ -16,6 +16,7 @@ NB_MODULE(CROUPIER_EXTENSION, module) {
   croupier::python::RegisterBatchStream(module);
   croupier::python::RegisterBlob(module);
   croupier::python::RegisterConfig(module);
+  croupier::python::RegisterExpression(module);
   croupier::python::RegisterStorage(module);
   croupier::python::RegisterTable(module);
   croupier::python::RegisterPermutation(module);

@@ -30,6 +30,7 @@ nb::list TakeBlobs(const TableHandle& table, const nb::object& row_ids, const st
 
 void RegisterBlob(nb::module_& module);
 void RegisterConfig(nb::module_& module);
+void RegisterExpression(nb::module_& module);
 void RegisterLoader(nb::module_& module);
 void RegisterPermutation(nb::module_& module);
 void RegisterStorage(nb::module_& module);

@@ -1,0 +1,285 @@
+#include "croupier/expression/bound_node.h"
+
+#include <algorithm>
+#include <string>
+
+#include <arrow/array.h>
+#include <arrow/array/builder_primitive.h>
+#include <arrow/array/util.h>
+#include <arrow/compute/api_scalar.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/compute/cast.h>
+#include <arrow/extension_type.h>
+#include <arrow/record_batch.h>
+#include <arrow/scalar.h>
+
+namespace croupier::expression {
+
+namespace {
+
+using arrow::Datum;
+using arrow::Result;
+
+class Literal : public BoundNode {
+ public:
+  Literal(std::shared_ptr<arrow::Scalar> value, Place place)
+      : BoundNode(value->type, place), value_(std::move(value)) {}
+
+  Result<Datum> Evaluate(const EvalContext&) const override { return Datum(value_); }
+  const std::shared_ptr<arrow::Scalar>& literal() const override { return value_; }
+
+ private:
+  std::shared_ptr<arrow::Scalar> value_;
+};
+
+// Values as PlainType says.
+Result<std::shared_ptr<arrow::Array>> Plain(std::shared_ptr<arrow::Array> array,
+                                            arrow::compute::ExecContext* exec) {
+  while (array->type_id() == arrow::Type::EXTENSION) {
+    array = static_cast<const arrow::ExtensionArray&>(*array).storage();
+  }
+  const auto type = PlainType(array->type());
+  if (type->Equals(array->type()) || type->id() == arrow::Type::STRUCT) return array;
+  return arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe(), exec);
+}
+
+class Column : public BoundNode {
+ public:
+  Column(std::vector<int> indices, std::shared_ptr<arrow::DataType> type, Place place)
+      : BoundNode(std::move(type), place), indices_(std::move(indices)) {}
+
+  Result<Datum> Evaluate(const EvalContext& context) const override {
+    ARROW_ASSIGN_OR_RAISE(auto array, Plain(context.batch->column(indices_[0]), context.exec));
+    for (size_t i = 1; i < indices_.size(); ++i) {
+      // Flattened, a field of a null is null.
+      ARROW_ASSIGN_OR_RAISE(array, static_cast<const arrow::StructArray&>(*array).GetFlattenedField(
+                                       indices_[i], context.exec->memory_pool()));
+      ARROW_ASSIGN_OR_RAISE(array, Plain(std::move(array), context.exec));
+    }
+    return Datum(std::move(array));
+  }
+
+ private:
+  std::vector<int> indices_;
+};
+
+class Application : public BoundNode {
+ public:
+  Application(std::vector<BoundPtr> operands, std::shared_ptr<arrow::DataType> type, Place place,
+              Kernel kernel, bool can_fail)
+      : BoundNode(std::move(type), place),
+        operands_(std::move(operands)),
+        kernel_(std::move(kernel)),
+        can_fail_(can_fail) {}
+
+  Result<Datum> Evaluate(const EvalContext& context) const override {
+    std::vector<Datum> values;
+    values.reserve(operands_.size());
+    for (const auto& operand : operands_) {
+      ARROW_ASSIGN_OR_RAISE(auto value, operand->Evaluate(context));
+      values.push_back(std::move(value));
+    }
+    auto result = kernel_({values, context.batch->num_rows(), context.exec});
+    if (!result.ok()) {
+      return result.status().WithMessage(
+          WithCaret(context.text, place(), result.status().message()));
+    }
+    return result;
+  }
+
+  bool can_fail() const override { return can_fail_; }
+
+ private:
+  std::vector<BoundPtr> operands_;
+  Kernel kernel_;
+  bool can_fail_;
+};
+
+Result<std::shared_ptr<arrow::BooleanArray>> BooleansOf(const Datum& value, int64_t num_rows,
+                                                        arrow::MemoryPool* pool) {
+  if (value.is_array()) return std::static_pointer_cast<arrow::BooleanArray>(value.make_array());
+  ARROW_ASSIGN_OR_RAISE(auto array, arrow::MakeArrayFromScalar(*value.scalar(), num_rows, pool));
+  return std::static_pointer_cast<arrow::BooleanArray>(std::move(array));
+}
+
+Result<Datum> NullToFalse(const Datum& value, arrow::compute::ExecContext* exec) {
+  return arrow::compute::CallFunction("coalesce", {value, Datum(false)}, exec);
+}
+
+// Evaluate for rows where `mask`, without nulls, is true; other rows may have any value.
+Result<Datum> EvaluateWhere(const BoundNode& node, const Datum& mask, const EvalContext& context) {
+  const int64_t num_rows = context.batch->num_rows();
+  if (!node.can_fail()) return node.Evaluate(context);
+  ARROW_ASSIGN_OR_RAISE(auto rows, BooleansOf(mask, num_rows, context.exec->memory_pool()));
+  const int64_t num_true = rows->true_count();
+  if (num_true == num_rows) return node.Evaluate(context);
+  if (num_true == 0) return Datum(arrow::MakeNullScalar(node.type()));
+  ARROW_ASSIGN_OR_RAISE(
+      auto filtered,
+      arrow::compute::Filter(Datum(context.batch->Slice(0)), Datum(rows),
+                             arrow::compute::FilterOptions::Defaults(), context.exec));
+  const auto batch = filtered.record_batch();
+  EvalContext inner = context;
+  inner.batch = batch.get();
+  ARROW_ASSIGN_OR_RAISE(auto values, node.Evaluate(inner));
+  if (values.is_scalar()) return values;
+  // Spread the values over the rows that they belong to.
+  arrow::Int64Builder indices(context.exec->memory_pool());
+  ARROW_RETURN_NOT_OK(indices.Reserve(num_rows));
+  int64_t next = 0;
+  for (int64_t row = 0; row < num_rows; ++row) {
+    if (rows->Value(row)) {
+      indices.UnsafeAppend(next++);
+    } else {
+      indices.UnsafeAppendNull();
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(auto index_array, indices.Finish());
+  return arrow::compute::Take(values, Datum(index_array),
+                              arrow::compute::TakeOptions::NoBoundsCheck(), context.exec);
+}
+
+class Logic : public BoundNode {
+ public:
+  Logic(std::vector<BoundPtr> operands, bool is_and, Place place)
+      : BoundNode(arrow::boolean(), place), operands_(std::move(operands)), is_and_(is_and) {}
+
+  Result<Datum> Evaluate(const EvalContext& context) const override {
+    Datum result(is_and_);
+    for (const auto& operand : operands_) {
+      Datum value;
+      if (operand->can_fail() && result.is_array()) {
+        // What is false already stays so, whatever else AND has; so does OR with true.
+        ARROW_ASSIGN_OR_RAISE(
+            auto undecided,
+            arrow::compute::CallFunction("coalesce", {result, Datum(is_and_)}, context.exec));
+        if (!is_and_) {
+          ARROW_ASSIGN_OR_RAISE(undecided,
+                                arrow::compute::CallFunction("invert", {undecided}, context.exec));
+        }
+        ARROW_ASSIGN_OR_RAISE(value, EvaluateWhere(*operand, undecided, context));
+      } else {
+        ARROW_ASSIGN_OR_RAISE(value, operand->Evaluate(context));
+      }
+      ARROW_ASSIGN_OR_RAISE(result,
+                            arrow::compute::CallFunction(is_and_ ? "and_kleene" : "or_kleene",
+                                                         {result, value}, context.exec));
+    }
+    return result;
+  }
+
+  bool can_fail() const override {
+    return std::any_of(operands_.begin(), operands_.end(),
+                       [](const BoundPtr& it) { return it->can_fail(); });
+  }
+
+ private:
+  std::vector<BoundPtr> operands_;
+  bool is_and_;
+};
+
+class CaseNode : public BoundNode {
+ public:
+  CaseNode(std::vector<BoundPtr> parts, std::shared_ptr<arrow::DataType> type, Place place)
+      : BoundNode(std::move(type), place), parts_(std::move(parts)) {}
+
+  Result<Datum> Evaluate(const EvalContext& context) const override {
+    Datum rest(true);
+    std::vector<Datum> masks;
+    std::vector<Datum> values;
+    size_t i = 0;
+    for (; i + 1 < parts_.size(); i += 2) {
+      ARROW_ASSIGN_OR_RAISE(auto condition, EvaluateWhere(*parts_[i], rest, context));
+      ARROW_ASSIGN_OR_RAISE(condition, NullToFalse(condition, context.exec));
+      ARROW_ASSIGN_OR_RAISE(auto mask,
+                            arrow::compute::CallFunction("and", {rest, condition}, context.exec));
+      ARROW_ASSIGN_OR_RAISE(auto value, EvaluateWhere(*parts_[i + 1], mask, context));
+      ARROW_ASSIGN_OR_RAISE(
+          rest, arrow::compute::CallFunction("and_not", {rest, condition}, context.exec));
+      masks.push_back(std::move(mask));
+      values.push_back(std::move(value));
+    }
+    Datum result(arrow::MakeNullScalar(type()));
+    if (i < parts_.size()) {
+      ARROW_ASSIGN_OR_RAISE(result, EvaluateWhere(*parts_[i], rest, context));
+    }
+    for (size_t k = masks.size(); k-- > 0;) {
+      ARROW_ASSIGN_OR_RAISE(result, arrow::compute::CallFunction(
+                                        "if_else", {masks[k], values[k], result}, context.exec));
+    }
+    return result;
+  }
+
+  bool can_fail() const override {
+    return std::any_of(parts_.begin(), parts_.end(),
+                       [](const BoundPtr& it) { return it->can_fail(); });
+  }
+
+ private:
+  std::vector<BoundPtr> parts_;
+};
+
+}  // namespace
+
+const std::shared_ptr<arrow::Scalar>& BoundNode::literal() const {
+  static const std::shared_ptr<arrow::Scalar> none;
+  return none;
+}
+
+BoundPtr MakeLiteral(std::shared_ptr<arrow::Scalar> value, Place place) {
+  return std::make_shared<Literal>(std::move(value), place);
+}
+
+BoundPtr MakeColumn(std::vector<int> indices, std::shared_ptr<arrow::DataType> type, Place place) {
+  return std::make_shared<Column>(std::move(indices), std::move(type), place);
+}
+
+std::shared_ptr<arrow::DataType> PlainType(const std::shared_ptr<arrow::DataType>& type) {
+  switch (type->id()) {
+    case arrow::Type::EXTENSION:
+      return PlainType(static_cast<const arrow::ExtensionType&>(*type).storage_type());
+    case arrow::Type::DICTIONARY:
+      return PlainType(static_cast<const arrow::DictionaryType&>(*type).value_type());
+    case arrow::Type::STRING_VIEW:
+      return arrow::utf8();
+    case arrow::Type::BINARY_VIEW:
+    case arrow::Type::FIXED_SIZE_BINARY:
+      return arrow::binary();
+    default:
+      return type;
+  }
+}
+
+arrow::Result<BoundPtr> NodeMaker::Fold(BoundPtr node,
+                                        const std::vector<BoundPtr>& operands) const {
+  const bool is_constant = std::all_of(operands.begin(), operands.end(),
+                                       [](const BoundPtr& it) { return it->literal() != nullptr; });
+  if (!is_constant) return node;
+  const auto batch = arrow::RecordBatch::Make(arrow::schema({}), 1, arrow::ArrayVector{});
+  ARROW_ASSIGN_OR_RAISE(auto value, node->Evaluate({batch.get(), exec_, text_}));
+  if (value.is_scalar()) return MakeLiteral(value.scalar(), node->place());
+  ARROW_ASSIGN_OR_RAISE(auto scalar, value.make_array()->GetScalar(0));
+  return MakeLiteral(std::move(scalar), node->place());
+}
+
+arrow::Result<BoundPtr> NodeMaker::Apply(std::vector<BoundPtr> operands,
+                                         std::shared_ptr<arrow::DataType> type, Place place,
+                                         Kernel kernel, Failure failure) const {
+  const bool can_fail =
+      failure == Failure::kPossible ||
+      std::any_of(operands.begin(), operands.end(), [](const auto& it) { return it->can_fail(); });
+  const auto node =
+      std::make_shared<Application>(operands, std::move(type), place, std::move(kernel), can_fail);
+  return Fold(node, operands);
+}
+
+arrow::Result<BoundPtr> NodeMaker::AndOr(std::vector<BoundPtr> operands, bool is_and,
+                                         Place place) const {
+  return Fold(std::make_shared<Logic>(operands, is_and, place), operands);
+}
+
+arrow::Result<BoundPtr> NodeMaker::Case(std::vector<BoundPtr> parts, Place place) const {
+  return Fold(std::make_shared<CaseNode>(parts, parts[1]->type(), place), parts);
+}
+
+}  // namespace croupier::expression
