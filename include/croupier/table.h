@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "croupier/blob.h"
 #include "croupier/cancel.h"
+#include "croupier/expression.h"
 #include "croupier/storage.h"
 #include "croupier/table_description.h"
 #include "croupier/table_history.h"
@@ -41,8 +43,11 @@ struct ScanOptions : ReadOptions {
   /// Columns in the order of the result; `_rowid` and its like may be among them, and members of
   /// structs ("a.b").
   std::vector<std::string> columns;
-  /// Rows of every batch but the last.
+  /// Rows of every batch but the last. With a filter, fewer where columns are dictionaries.
   int64_t batch_rows = 8192;
+  /// Keeps the rows for which it is true, not null. It may name any column of the table, `_rowid`
+  /// and its like too.
+  std::optional<Expression> filter = std::nullopt;
 };
 
 /// The row ids of all live rows, in storage order, by rank. Immutable; any number of threads.
@@ -74,14 +79,20 @@ class TableSource {
   /// Count live rows.
   virtual arrow::Result<int64_t> CountRows() const = 0;
 
-  /// Read all live rows in storage order.
+  /// Count the live rows that a filter keeps. This default scans the columns that it names; errors
+  /// as for Scan.
+  virtual arrow::Result<int64_t> CountRowsWhere(const Expression& filter,
+                                                const ReadOptions& options = {}) const;
+
+  /// Read all live rows in storage order, or those that a filter keeps.
   ///
   /// A table in files is read ahead by threads, within the budget of Config. A forked child may go
   /// on with a reader of its parent.
   ///
   /// \return KeyError for an unknown column, naming those there are; NotImplemented for a column of
-  ///         a type or encoding that cannot be read, naming both. While it is read: an error that
-  ///         IsVersionNotFound knows if the version was cleaned up.
+  ///         a type or encoding that cannot be read, naming both; errors of Expression::BindFilter,
+  ///         which show where in the filter they are, also while it is read. While it is read: an
+  ///         error that IsVersionNotFound knows if the version was cleaned up.
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
       const ScanOptions& options) const = 0;
 

@@ -81,6 +81,7 @@ class ScanQuery(_Query):
         super().__init__(table)
         self._limit: int | None = None
         self._offset = 0
+        self._filter: str | None = None
 
     def select(self, columns: Sequence[str]) -> ScanQuery:
         """Read these columns only, in this order.
@@ -118,12 +119,27 @@ class ScanQuery(_Query):
         return self
 
     def where(self, where: str, prefilter: bool = True) -> ScanQuery:
-        """Filter rows: not there yet.
+        """Read only the rows for which a condition is true, not null.
+
+        Args:
+            where: an expression of SQL (``docs/reference/sql.md``). A second one takes the place of
+                the first.
+            prefilter: as in LanceDB; it makes no difference to a plain scan.
 
         Raises:
-            NotImplementedError: always.
+            ValueError: when read, if the expression cannot be understood or computed; the message
+                shows where.
+            NameNotFoundError: when read, if it names an unknown column.
+            TypeError: when read, if an operator does not take a type, or the value is no boolean.
+
+        Example:
+            >>> import croupier
+            >>> table = croupier.connect("memory://").create_table("t", [{"x": 2}, {"x": 3}])
+            >>> table.search().where("x % 2 = 1").to_list()
+            [{'x': 3}]
         """
-        raise NotImplementedError(f"filters are not implemented yet: {where!r}")
+        self._filter = where
+        return self
 
     def to_arrow(self) -> pa.Table:
         """Read into a pyarrow Table."""
@@ -147,9 +163,28 @@ class ScanQuery(_Query):
 
     def _batches(self, batch_rows: int) -> Iterator[pa.RecordBatch]:
         columns = self._selected_columns()
+        if self._filter is not None:
+            return self._filtered(columns, batch_rows)
         if self._offset == 0 and self._limit is None:
             return map(pa.record_batch, self._table._source.scan(columns, batch_rows))
         return self._window(columns, batch_rows)
+
+    def _filtered(self, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        left = self._offset
+        limit = self._limit
+        if limit == 0:
+            return
+        scan = self._table._source.scan(columns, batch_rows, self._filter)
+        for batch in map(pa.record_batch, scan):
+            rows = batch.slice(left)
+            left -= batch.num_rows - rows.num_rows
+            if limit is not None:
+                rows = rows.slice(0, limit)
+                limit -= rows.num_rows
+            if rows.num_rows:
+                yield rows
+            if limit == 0:
+                return
 
     def _window(self, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
         rows = self._table._rows_in_order()
@@ -298,13 +333,15 @@ class Table:
         """Count the rows.
 
         Args:
-            filter: not there yet.
+            filter: an expression of SQL (``docs/reference/sql.md``): count those for which it is
+                true. Only the columns that it names are read.
 
         Raises:
-            NotImplementedError: if a filter is given.
+            ValueError: if the filter cannot be understood or computed; the message shows where.
+            NameNotFoundError: if the filter names an unknown column.
         """
         if filter is not None:
-            raise NotImplementedError(f"filters are not implemented yet: {filter!r}")
+            return self._source.count_rows(filter)
         if self._num_rows is None:
             self._num_rows = self._source.count_rows()
         return self._num_rows
@@ -340,6 +377,7 @@ class Table:
         with_row_id: bool = False,
         with_row_address: bool = False,
         batch_size: int | None = None,
+        filter: str | None = None,
     ) -> pa.RecordBatchReader:
         """Read all rows as a stream of record batches, in storage order.
 
@@ -349,6 +387,7 @@ class Table:
             with_row_id: add the column ``_rowid``.
             with_row_address: add the column ``_rowaddr``.
             batch_size: rows of every batch but the last; 8192 where none is given.
+            filter: read only the rows for which it is true, as `ScanQuery.where`.
 
         Example:
             >>> import croupier
@@ -357,6 +396,8 @@ class Table:
             {'x': [2, 3], '_rowid': [0, 1]}
         """
         query = self.search().with_row_id(with_row_id).with_row_address(with_row_address)
+        if filter is not None:
+            query.where(filter)
         return (query if columns is None else query.select(columns)).to_batches(batch_size)
 
     def take(
@@ -439,7 +480,7 @@ class Table:
         return scan.__arrow_c_stream__(requested_schema)
 
     def search(self, query: None = None) -> ScanQuery:
-        """Begin a plain scan, to be narrowed by select, offset and limit.
+        """Begin a plain scan, to be narrowed by where, select, offset and limit.
 
         Args:
             query: must be None; vector and full-text search are not for a loader.

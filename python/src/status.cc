@@ -25,6 +25,7 @@ nb::object MakeError(const arrow::Status& status) {
   const std::string& message = status.message();
   if (IsVersionNotFound(status)) return OurError("VersionNotFoundError")(message);
   switch (status.code()) {
+    case arrow::StatusCode::AlreadyExists:
     case arrow::StatusCode::Invalid:
     case arrow::StatusCode::CapacityError:
       return BuiltinError(PyExc_ValueError)(message);

@@ -30,13 +30,28 @@ namespace croupier::python {
 namespace {
 
 std::shared_ptr<BatchStream> StartScan(const TableHandle& self, std::vector<std::string> columns,
-                                       int64_t batch_rows) {
-  return BatchStream::Start([&](const CancelToken* cancel) {
-    ScanOptions options;
-    options.columns = std::move(columns);
-    options.batch_rows = batch_rows;
-    options.cancel = cancel;
-    return self.source->Scan(options);
+                                       int64_t batch_rows,
+                                       const std::optional<std::string>& filter) {
+  return BatchStream::Start(
+      [&](const CancelToken* cancel) -> arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> {
+        ScanOptions options;
+        options.columns = std::move(columns);
+        options.batch_rows = batch_rows;
+        if (filter.has_value()) {
+          ARROW_ASSIGN_OR_RAISE(options.filter, Expression::Parse(*filter));
+        }
+        options.cancel = cancel;
+        return self.source->Scan(options);
+      });
+}
+
+int64_t CountRows(const TableHandle& self, const std::optional<std::string>& filter) {
+  return RunReleased([&](const CancelToken& cancel) -> arrow::Result<int64_t> {
+    if (!filter.has_value()) return self.source->CountRows();
+    ARROW_ASSIGN_OR_RAISE(const auto expression, Expression::Parse(*filter));
+    ReadOptions options;
+    options.cancel = &cancel;
+    return self.source->CountRowsWhere(expression, options);
   });
 }
 
@@ -99,17 +114,15 @@ void RegisterTable(nb::module_& module) {
            [](const TableHandle& self) { return ArrowSchemaExport{self.source->schema()}; })
       .def_prop_ro("version", [](const TableHandle& self) { return self.source->version(); })
       .def_prop_ro("location", [](const TableHandle& self) { return self.source->location(); })
-      .def("count_rows",
-           [](const TableHandle& self) {
-             return RunReleased([&](const CancelToken&) { return self.source->CountRows(); });
-           })
+      .def("count_rows", &CountRows, nb::arg("filter") = nb::none())
       .def(
           "project_schema",
           [](const TableHandle& self, const std::vector<std::string>& columns) {
             return ArrowSchemaExport{ValueOrRaise(ProjectSchema(*self.source->schema(), columns))};
           },
           nb::arg("columns"))
-      .def("scan", &StartScan, nb::arg("columns"), nb::arg("batch_rows"))
+      .def("scan", &StartScan, nb::arg("columns"), nb::arg("batch_rows"),
+           nb::arg("filter") = nb::none())
       .def("take", &TakeRows<&TableSource::Take>, nb::arg("row_ids"), nb::arg("columns"))
       .def("take_offsets", &TakeRows<&TableSource::TakeOffsets>, nb::arg("offsets"),
            nb::arg("columns"))

@@ -132,11 +132,7 @@ def test_unknown_columns_are_errors_that_list_the_columns(table):
         table.search().select("x")
 
 
-def test_what_comes_later_says_so(table):
-    with pytest.raises(NotImplementedError, match="x > 3"):
-        table.count_rows("x > 3")
-    with pytest.raises(NotImplementedError, match="x > 3"):
-        table.search().where("x > 3")
+def test_what_a_loader_does_not_have_says_so(table):
     with pytest.raises(NotImplementedError, match="vector"):
         table.search([0.1, 0.2])
 

@@ -13,6 +13,7 @@
 
 #include "croupier/format/file/file_footer.h"
 #include "croupier/table/file_row_count.h"
+#include "croupier/table/filtered_scan.h"
 #include "croupier/table/find_column.h"
 #include "croupier/table/lance_scan.h"
 #include "croupier/table/pool_of.h"
@@ -350,6 +351,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Assemble(
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> LanceTable::Scan(
     const ScanOptions& options) const {
+  if (options.filter.has_value()) return ScanFiltered(*this, options);
   ARROW_ASSIGN_OR_RAISE(auto selection, Select(options.columns));
   return LanceScan::Make(shared_from_this(), std::move(selection), options);
 }

@@ -12,6 +12,7 @@
 #include <arrow/type.h>
 
 #include "croupier/table.h"
+#include "croupier/table/filtered_scan.h"
 #include "croupier/table/find_column.h"
 #include "croupier/table/pool_of.h"
 #include "croupier/table/row_id_array.h"
@@ -103,6 +104,7 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
       const ScanOptions& options) const override {
+    if (options.filter.has_value()) return table::ScanFiltered(*this, options);
     if (options.batch_rows <= 0) {
       return arrow::Status::Invalid("batch_rows must be positive: ", options.batch_rows);
     }

@@ -8,6 +8,7 @@
 #include <arrow/type.h>
 
 #include "croupier/table.h"
+#include "croupier/table/filtered_scan.h"
 #include "croupier/table/find_column.h"
 #include "croupier/table/system_columns.h"
 
@@ -43,6 +44,11 @@ std::shared_ptr<arrow::Field> FieldAt(const arrow::Schema& schema, const std::ve
 }
 
 }  // namespace
+
+arrow::Result<int64_t> TableSource::CountRowsWhere(const Expression& filter,
+                                                   const ReadOptions& options) const {
+  return table::CountFiltered(*this, filter, options);
+}
 
 const std::string& TableSource::branch() const {
   static const std::string kMain;
