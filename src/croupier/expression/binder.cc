@@ -10,6 +10,7 @@
 
 #include "croupier/expression/call_site.h"
 #include "croupier/expression/column_finder.h"
+#include "croupier/expression/float_comparison.h"
 #include "croupier/expression/lexer.h"
 #include "croupier/expression/type_names.h"
 
@@ -51,6 +52,24 @@ bool IsLiteral(const Node& node) {
       return true;
     default:
       return false;
+  }
+}
+
+bool IsOrdering(Operator op) { return op <= Operator::kGreaterEqual; }
+
+// The operator for operands the other way round.
+Operator Swapped(Operator op) {
+  switch (op) {
+    case Operator::kLess:
+      return Operator::kGreater;
+    case Operator::kLessEqual:
+      return Operator::kGreaterEqual;
+    case Operator::kGreater:
+      return Operator::kLess;
+    case Operator::kGreaterEqual:
+      return Operator::kLessEqual;
+    default:
+      return op;
   }
 }
 
@@ -228,6 +247,23 @@ class Binder {
     return bound;
   }
 
+  // Whether a literal is a float beside a column of integers.
+  static bool IsFloatBesideInteger(const BoundPtr& column, const BoundPtr& literal) {
+    return IsInteger(*column->type()) && literal->literal() != nullptr &&
+           literal->literal()->is_valid && literal->type()->id() == Type::DOUBLE;
+  }
+
+  // Compare integers with a float by their values: a double would round the integers.
+  Result<BoundPtr> CompareExactly(Operator op, const BoundPtr& column, const BoundPtr& literal,
+                                  Place place) {
+    const double value = static_cast<const arrow::DoubleScalar&>(*literal->literal()).value;
+    const auto exact = CompareWithFloat(op, *column->type(), value);
+    ARROW_ASSIGN_OR_RAISE(
+        auto bound, MakeCast(make_, MakeLiteral(arrow::MakeScalar(exact.bound), literal->place()),
+                             column->type(), literal->place()));
+    return MakeComparison(make_, exact.op, column, std::move(bound), place);
+  }
+
   Status CheckDoubleQuotes(const Node& quoted, const Node& other) const {
     if (quoted.kind != NodeKind::kDoubleQuoted || !IsColumn(quoted) || !IsColumn(other)) {
       return Status::OK();
@@ -245,12 +281,18 @@ class Binder {
     if (position == Position::kTop && IsColumn(left_node)) {
       ARROW_ASSIGN_OR_RAISE(auto left, Bind(left_node, Position::kInside));
       ARROW_ASSIGN_OR_RAISE(auto right, BindBeside(right_node, left->type()));
+      if (IsOrdering(node.op) && IsFloatBesideInteger(left, right)) {
+        return CompareExactly(node.op, left, right, node.place);
+      }
       return Combine(node, std::move(left), std::move(right));
     }
     if (position == Position::kTop && IsColumn(right_node)) {
       ARROW_ASSIGN_OR_RAISE(auto right, Bind(right_node, Position::kInside));
       ARROW_ASSIGN_OR_RAISE(auto left, IsLiteral(left_node) ? BindBeside(left_node, right->type())
                                                             : Bind(left_node, Position::kInside));
+      if (IsOrdering(node.op) && IsFloatBesideInteger(right, left)) {
+        return CompareExactly(Swapped(node.op), right, left, node.place);
+      }
       return Combine(node, std::move(left), std::move(right));
     }
     ARROW_ASSIGN_OR_RAISE(auto left, Bind(left_node, Position::kInside));
@@ -320,6 +362,21 @@ class Binder {
     return MakeCall(&call);
   }
 
+  // Give whole floats beside a column of integers its type.
+  Status MakeExact(std::vector<BoundPtr>* operands) {
+    for (auto& operand : *operands) {
+      if (!IsFloatBesideInteger(operands->front(), operand)) continue;
+      const double value = static_cast<const arrow::DoubleScalar&>(*operand->literal()).value;
+      if (CompareWithFloat(Operator::kEqual, *operands->front()->type(), value).op !=
+          Operator::kEqual) {
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(operand,
+                            MakeCast(make_, operand, operands->front()->type(), operand->place()));
+    }
+    return Status::OK();
+  }
+
   // Bind the operands of IN and BETWEEN, and bring them to one type.
   Result<std::vector<BoundPtr>> Alike(const Node& node, Position position, std::string_view what) {
     const Node& value = *node.children[0];
@@ -332,6 +389,7 @@ class Binder {
                                                     : Bind(child, Position::kInside));
       operands.push_back(std::move(operand));
     }
+    if (position == Position::kTop && IsColumn(value)) ARROW_RETURN_NOT_OK(MakeExact(&operands));
     TypePtr common = operands[0]->type();
     for (const auto& operand : operands) {
       const auto next = CommonType(common, operand->type());

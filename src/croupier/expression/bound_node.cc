@@ -219,6 +219,32 @@ class CaseNode : public BoundNode {
   std::vector<BoundPtr> parts_;
 };
 
+class CoalesceNode : public BoundNode {
+ public:
+  CoalesceNode(std::vector<BoundPtr> operands, Place place)
+      : BoundNode(operands[0]->type(), place), operands_(std::move(operands)) {}
+
+  Result<Datum> Evaluate(const EvalContext& context) const override {
+    ARROW_ASSIGN_OR_RAISE(auto result, operands_[0]->Evaluate(context));
+    for (size_t i = 1; i < operands_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(const auto is_null,
+                            arrow::compute::CallFunction("is_null", {result}, context.exec));
+      ARROW_ASSIGN_OR_RAISE(const auto value, EvaluateWhere(*operands_[i], is_null, context));
+      ARROW_ASSIGN_OR_RAISE(
+          result, arrow::compute::CallFunction("coalesce", {result, value}, context.exec));
+    }
+    return result;
+  }
+
+  bool can_fail() const override {
+    return std::any_of(operands_.begin(), operands_.end(),
+                       [](const BoundPtr& it) { return it->can_fail(); });
+  }
+
+ private:
+  std::vector<BoundPtr> operands_;
+};
+
 }  // namespace
 
 const std::shared_ptr<arrow::Scalar>& BoundNode::literal() const {
@@ -275,7 +301,18 @@ arrow::Result<BoundPtr> NodeMaker::Apply(std::vector<BoundPtr> operands,
 
 arrow::Result<BoundPtr> NodeMaker::AndOr(std::vector<BoundPtr> operands, bool is_and,
                                          Place place) const {
+  // FALSE decides an AND, and TRUE an OR, whatever the others are.
+  for (const auto& operand : operands) {
+    const auto& value = operand->literal();
+    if (value != nullptr && value->Equals(arrow::BooleanScalar(!is_and))) {
+      return MakeLiteral(value, place);
+    }
+  }
   return Fold(std::make_shared<Logic>(operands, is_and, place), operands);
+}
+
+arrow::Result<BoundPtr> NodeMaker::Coalesce(std::vector<BoundPtr> operands, Place place) const {
+  return Fold(std::make_shared<CoalesceNode>(operands, place), operands);
 }
 
 arrow::Result<BoundPtr> NodeMaker::Case(std::vector<BoundPtr> parts, Place place) const {

@@ -97,6 +97,10 @@ class NodeMaker {
   /// \param parts (condition, value) …, perhaps the value of ELSE; values are of one type
   arrow::Result<BoundPtr> Case(std::vector<BoundPtr> parts, Place place) const;
 
+  /// COALESCE: the first operand that is not null. Operands are of one type; one that may fail sees
+  /// only rows that need it.
+  arrow::Result<BoundPtr> Coalesce(std::vector<BoundPtr> operands, Place place) const;
+
   /// An error about a place of the expression.
   arrow::Status Error(arrow::StatusCode code, Place place, std::string_view message) const {
     return ErrorAt(code, text_, place, message);

@@ -9,6 +9,7 @@
 #include <arrow/scalar.h>
 #include <arrow/util/utf8.h>
 
+#include "croupier/expression/cast_task.h"
 #include "croupier/expression/kernel_io.h"
 #include "croupier/expression/text_values.h"
 #include "croupier/expression/type_names.h"
@@ -25,110 +26,16 @@ using arrow::Type;
 constexpr int64_t kSecondsPerDay = 86400;
 constexpr int64_t kMillisPerDay = 86400000;
 
-// One cast: its operand by row, and what to do with values that do not fit.
-struct Task {
-  Input input;
-  const arrow::DataType& from;
-  const TypePtr& to;
-  CastMode mode;
-  int64_t num_rows;
-  arrow::compute::ExecContext* exec;
-
-  arrow::MemoryPool* pool() const { return exec->memory_pool(); }
-};
-
-arrow::Status CannotCast(const Task& task, const std::string& shown) {
-  return arrow::Status::Invalid("cannot cast ", shown, " to ", TypeToSql(*task.to));
-}
-
-// Compute `function(row, &out)`, which says whether the value fits; `show(row)` writes it for an
-// error.
-template <typename T, typename Function, typename Show>
-Result<Datum> Convert(const Task& task, Function&& function, Show&& show) {
-  ARROW_ASSIGN_OR_RAISE(auto validity, Validity::Make({task.input}, task.num_rows, task.pool()));
-  ARROW_ASSIGN_OR_RAISE(auto values, AllocateValues<T>(task.num_rows, task.pool()));
-  T* out = values->template mutable_data_as<T>();
-  for (int64_t row = 0; row < task.num_rows; ++row) {
-    out[row] = T{};
-    if (!validity[row] || function(row, &out[row])) continue;
-    if (task.mode == CastMode::kError) return CannotCast(task, show(row));
-    validity.SetNull(row);
-  }
-  return FixedResult(task.to, task.num_rows, validity.buffer(), std::move(values));
-}
-
-template <typename To, typename From>
-bool FitNumber(From value, To* out) {
-  if constexpr (std::is_floating_point_v<To>) {
-    *out = static_cast<To>(value);
-    return true;
-  } else if constexpr (std::is_floating_point_v<From>) {
-    // The bounds are powers of two, which a float holds; what lies between loses its fraction.
-    const From truncated = std::trunc(value);
-    const From upper = std::ldexp(From{1}, std::numeric_limits<To>::digits);
-    if (!(truncated < upper) || truncated < static_cast<From>(std::numeric_limits<To>::min())) {
-      return false;
-    }
-    *out = static_cast<To>(truncated);
-    return true;
-  } else {
-    *out = static_cast<To>(value);
-    return std::in_range<To>(value);
-  }
-}
-
-template <typename T>
-std::string Show(T value) {
-  std::string text;
-  if constexpr (std::is_same_v<T, double>) {
-    AppendDouble(value, &text);
-  } else if constexpr (std::is_same_v<T, float>) {
-    AppendFloat(value, &text);
-  } else {
-    text = std::to_string(value);
-  }
-  return text;
-}
-
 template <typename From, typename To>
-Result<Datum> NumberToNumber(const Task& task) {
+Result<Datum> NumberToNumber(const CastTask& task) {
   const FixedInput<From> values(task.input);
   return Convert<To>(
       task, [&](int64_t row, To* out) { return FitNumber(values[row], out); },
       [&](int64_t row) { return Show(values[row]); });
 }
 
-// Call `function` with a value of the C type of a number's type (half floats excepted).
-template <typename Function>
-Result<Datum> VisitNumber(Type::type id, Function&& function) {
-  switch (id) {
-    case Type::INT8:
-      return function(int8_t{});
-    case Type::INT16:
-      return function(int16_t{});
-    case Type::INT32:
-      return function(int32_t{});
-    case Type::INT64:
-      return function(int64_t{});
-    case Type::UINT8:
-      return function(uint8_t{});
-    case Type::UINT16:
-      return function(uint16_t{});
-    case Type::UINT32:
-      return function(uint32_t{});
-    case Type::UINT64:
-      return function(uint64_t{});
-    case Type::FLOAT:
-      return function(float{});
-    case Type::DOUBLE:
-      return function(double{});
-    default:
-      return arrow::Status::NotImplemented("a number of this type");
-  }
-}
-
 template <typename From>
-Result<Datum> NumberToDecimal(const Task& task) {
+Result<Datum> NumberToDecimal(const CastTask& task) {
   const auto& type = static_cast<const arrow::DecimalType&>(*task.to);
   const FixedInput<From> values(task.input);
   const double factor = std::pow(10.0, type.scale());
@@ -161,7 +68,7 @@ Decimal128 ReduceScale(const Decimal128& value, int32_t by, bool rounds) {
   return Decimal128(value.ReduceScaleBy(by, rounds));
 }
 
-Result<Datum> DecimalToDecimal(const Task& task) {
+Result<Datum> DecimalToDecimal(const CastTask& task) {
   const auto& from = static_cast<const arrow::DecimalType&>(task.from);
   const auto& to = static_cast<const arrow::DecimalType&>(*task.to);
   const FixedInput<Decimal128> values(task.input);
@@ -188,7 +95,7 @@ Result<Datum> DecimalToDecimal(const Task& task) {
 }
 
 template <typename To>
-Result<Datum> DecimalToNumber(const Task& task) {
+Result<Datum> DecimalToNumber(const CastTask& task) {
   const int32_t scale = static_cast<const arrow::DecimalType&>(task.from).scale();
   const FixedInput<Decimal128> values(task.input);
   const double divisor = std::pow(10.0, scale);
@@ -213,174 +120,10 @@ Result<Datum> DecimalToNumber(const Task& task) {
       });
 }
 
-// Compute from text: `parse(text)` is an optional value.
-template <typename T, typename Parse>
-Result<Datum> FromText(const Task& task, Parse&& parse) {
-  const TextInput texts(task.input);
-  return Convert<T>(
-      task,
-      [&](int64_t row, T* out) {
-        const auto value = parse(texts[row]);
-        if (value) *out = static_cast<T>(*value);
-        return value.has_value();
-      },
-      [&](int64_t row) { return "'" + std::string(texts[row].substr(0, 80)) + "'"; });
-}
-
-template <typename T>
-std::optional<T> ParseInteger(std::string_view text) {
-  if (text.starts_with('+') && text.size() > 1 && text[1] != '-') text.remove_prefix(1);
-  T value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-Result<Datum> TextToBoolean(const Task& task) {
-  const TextInput texts(task.input);
-  ARROW_ASSIGN_OR_RAISE(auto validity, Validity::Make({task.input}, task.num_rows, task.pool()));
-  ARROW_ASSIGN_OR_RAISE(auto bits, arrow::AllocateEmptyBitmap(task.num_rows, task.pool()));
-  for (int64_t row = 0; row < task.num_rows; ++row) {
-    if (!validity[row]) continue;
-    const auto value = ParseBoolean(texts[row]);
-    if (!value && task.mode == CastMode::kError) {
-      return CannotCast(task, "'" + std::string(texts[row].substr(0, 80)) + "'");
-    }
-    if (!value) validity.SetNull(row);
-    if (value.value_or(false)) arrow::bit_util::SetBit(bits->mutable_data(), row);
-  }
-  return FixedResult(task.to, task.num_rows, validity.buffer(), std::move(bits));
-}
-
-Result<Datum> TextTo(const Task& task) {
-  switch (task.to->id()) {
-    case Type::BOOL:
-      return TextToBoolean(task);
-    case Type::FLOAT:
-      return FromText<float>(task, ParseFloat);
-    case Type::DOUBLE:
-      return FromText<double>(task, ParseDouble);
-    case Type::DATE32:
-      return FromText<int32_t>(task, ParseDate);
-    case Type::TIMESTAMP: {
-      const auto unit = static_cast<const arrow::TimestampType&>(*task.to).unit();
-      return FromText<int64_t>(
-          task, [unit](std::string_view text) { return ParseTimestamp(text, unit); });
-    }
-    case Type::TIME32: {
-      const auto unit = static_cast<const arrow::TimeType&>(*task.to).unit();
-      return FromText<int32_t>(task,
-                               [unit](std::string_view text) { return ParseTime(text, unit); });
-    }
-    case Type::TIME64: {
-      const auto unit = static_cast<const arrow::TimeType&>(*task.to).unit();
-      return FromText<int64_t>(task,
-                               [unit](std::string_view text) { return ParseTime(text, unit); });
-    }
-    case Type::DECIMAL128: {
-      const auto& type = static_cast<const arrow::DecimalType&>(*task.to);
-      return FromText<Decimal128>(task, [&](std::string_view text) {
-        return ParseDecimal(text, type.precision(), type.scale());
-      });
-    }
-    default:
-      return VisitNumber(task.to->id(), [&](auto number) {
-        using T = decltype(number);
-        if constexpr (std::is_floating_point_v<T>) {
-          return Result<Datum>(arrow::Status::NotImplemented("a float of this type"));
-        } else {
-          return FromText<T>(task, ParseInteger<T>);
-        }
-      });
-  }
-}
-
-// Write each value: `append(row, text)`.
-template <typename Append>
-Result<Datum> WriteTexts(const Task& task, Append&& append) {
-  ARROW_ASSIGN_OR_RAISE(auto validity, Validity::Make({task.input}, task.num_rows, task.pool()));
-  std::string text;
-  return MapToText(task.to, task.num_rows, validity, task.pool(),
-                   [&](int64_t row, TextOutput* output) {
-                     text.clear();
-                     append(row, &text);
-                     return output->Add(text);
-                   });
-}
-
-Result<Datum> ToText(const Task& task) {
-  switch (task.from.id()) {
-    case Type::BOOL: {
-      const auto& values = static_cast<const arrow::BooleanArray&>(*task.input.array());
-      const int64_t step = task.input.step();
-      return WriteTexts(task, [&](int64_t row, std::string* text) {
-        *text += values.Value(row * step) ? "true" : "false";
-      });
-    }
-    case Type::DATE32: {
-      const FixedInput<int32_t> values(task.input);
-      return WriteTexts(task,
-                        [&](int64_t row, std::string* text) { AppendDate(values[row], text); });
-    }
-    case Type::DATE64: {
-      const FixedInput<int64_t> values(task.input);
-      return WriteTexts(task, [&](int64_t row, std::string* text) {
-        AppendTimestamp(values[row], arrow::TimeUnit::MILLI, "", text);
-      });
-    }
-    case Type::TIMESTAMP: {
-      const auto& type = static_cast<const arrow::TimestampType&>(task.from);
-      const FixedInput<int64_t> values(task.input);
-      return WriteTexts(task, [&](int64_t row, std::string* text) {
-        AppendTimestamp(values[row], type.unit(), type.timezone(), text);
-      });
-    }
-    case Type::TIME32: {
-      const auto unit = static_cast<const arrow::TimeType&>(task.from).unit();
-      const FixedInput<int32_t> values(task.input);
-      return WriteTexts(
-          task, [&](int64_t row, std::string* text) { AppendTime(values[row], unit, text); });
-    }
-    case Type::TIME64: {
-      const auto unit = static_cast<const arrow::TimeType&>(task.from).unit();
-      const FixedInput<int64_t> values(task.input);
-      return WriteTexts(
-          task, [&](int64_t row, std::string* text) { AppendTime(values[row], unit, text); });
-    }
-    case Type::DECIMAL128: {
-      const int32_t scale = static_cast<const arrow::DecimalType&>(task.from).scale();
-      const FixedInput<Decimal128> values(task.input);
-      return WriteTexts(
-          task, [&](int64_t row, std::string* text) { AppendDecimal(values[row], scale, text); });
-    }
-    default:
-      return VisitNumber(task.from.id(), [&](auto number) {
-        const FixedInput<decltype(number)> values(task.input);
-        return WriteTexts(task,
-                          [&](int64_t row, std::string* text) { *text += Show(values[row]); });
-      });
-  }
-}
-
-// Bytes that are no UTF-8 are no text.
-Result<Datum> BytesToText(const Task& task) {
-  arrow::util::InitializeUTF8();
-  const TextInput bytes(task.input);
-  ARROW_ASSIGN_OR_RAISE(auto validity, Validity::Make({task.input}, task.num_rows, task.pool()));
-  for (int64_t row = 0; row < task.num_rows; ++row) {
-    if (!validity[row] || arrow::util::ValidateUTF8(bytes[row])) continue;
-    if (task.mode == CastMode::kError) {
-      return arrow::Status::Invalid("cannot cast bytes that are not UTF-8 to text");
-    }
-    validity.SetNull(row);
-  }
-  return MapToText(task.to, task.num_rows, validity, task.pool(),
-                   [&](int64_t row, TextOutput* output) { return output->Add(bytes[row]); });
-}
-
 // From units of one size to another; toward zero, or down.
 template <typename From, typename To>
-Result<Datum> ScaleUnits(const Task& task, int64_t multiplier, int64_t divisor, bool rounds_down) {
+Result<Datum> ScaleUnits(const CastTask& task, int64_t multiplier, int64_t divisor,
+                         bool rounds_down) {
   const FixedInput<From> values(task.input);
   return Convert<To>(
       task,
@@ -397,7 +140,7 @@ arrow::TimeUnit::type UnitOf(const arrow::DataType& type) {
                                      : static_cast<const arrow::TimestampType&>(type).unit();
 }
 
-Result<Datum> BetweenUnits(const Task& task) {
+Result<Datum> BetweenUnits(const CastTask& task) {
   const int64_t from = UnitsPerSecond(UnitOf(task.from));
   const int64_t to = UnitsPerSecond(UnitOf(*task.to));
   return to >= from ? ScaleUnits<int64_t, int64_t>(task, to / from, 1, false)
@@ -429,7 +172,7 @@ Datum AsIntegers(const Datum& value, const TypePtr& type) {
   return arrow::MakeScalar(type, narrow).ValueOr(arrow::MakeNullScalar(type));
 }
 
-Result<Datum> TemporalToTemporal(const Task& task) {
+Result<Datum> TemporalToTemporal(const CastTask& task) {
   const auto from = task.from.id();
   const auto to = task.to->id();
   if ((from == Type::TIMESTAMP && to == Type::TIMESTAMP) ||
@@ -458,7 +201,7 @@ Result<Datum> TemporalToTemporal(const Task& task) {
                             : ScaleUnits<int64_t, int64_t>(task, 1000, 1, true);
 }
 
-Result<Datum> NumberTo(const Task& task) {
+Result<Datum> NumberTo(const CastTask& task) {
   return VisitNumber(task.from.id(), [&](auto from) {
     using From = decltype(from);
     if (task.to->id() == Type::DECIMAL128) return NumberToDecimal<From>(task);
@@ -531,6 +274,10 @@ bool CastCanFail(const arrow::DataType& from, const arrow::DataType& to) {
   return !(IsFloat(to) && IsNumber(from)) && from.id() != Type::BOOL;
 }
 
+arrow::Status CannotCast(const CastTask& task, const std::string& shown) {
+  return arrow::Status::Invalid("cannot cast ", shown, " to ", TypeToSql(*task.to));
+}
+
 arrow::Result<arrow::Datum> CastValues(const arrow::Datum& value, const TypePtr& to, CastMode mode,
                                        arrow::compute::ExecContext* exec) {
   const TypePtr from = value.type();
@@ -539,7 +286,8 @@ arrow::Result<arrow::Datum> CastValues(const arrow::Datum& value, const TypePtr&
   // Half floats go by way of floats.
   if (IsHalf(*from)) {
     ARROW_ASSIGN_OR_RAISE(auto wide, ByArrow(value, arrow::float32(), exec));
-    return CastValues(wide, to, mode, exec);
+    if (!IsText(*to)) return CastValues(wide, to, mode, exec);
+    return CastHalvesToText(wide, to, exec);
   }
   if (IsHalf(*to)) {
     ARROW_ASSIGN_OR_RAISE(auto wide, CastValues(value, arrow::float32(), mode, exec));
@@ -567,11 +315,11 @@ arrow::Result<arrow::Datum> CastValues(const arrow::Datum& value, const TypePtr&
 
   ARROW_ASSIGN_OR_RAISE(auto input, Input::Make(value, exec->memory_pool()));
   const int64_t num_rows = input.is_scalar() ? 1 : value.length();
-  const Task task{std::move(input), *from, to, mode, num_rows, exec};
+  const CastTask task{std::move(input), *from, to, mode, num_rows, exec};
   const auto cast = [&]() -> Result<Datum> {
-    if (IsText(*from)) return TextTo(task);
-    if (IsBytes(*from)) return BytesToText(task);
-    if (IsText(*to)) return ToText(task);
+    if (IsText(*from)) return CastFromText(task);
+    if (IsBytes(*from)) return CastBytesToText(task);
+    if (IsText(*to)) return CastToText(task);
     if (IsCounted(*from)) return TemporalToTemporal(task);
     if (from->id() != Type::DECIMAL128) return NumberTo(task);
     if (to->id() == Type::DECIMAL128) return DecimalToDecimal(task);

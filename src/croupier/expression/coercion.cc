@@ -135,7 +135,13 @@ ArithmeticTypes TemporalArithmetic(Operator op, const TypePtr& left, const TypeP
     return {arrow::duration(UnitOf(*right)), right, right};
   }
   if (is_sum) return {};
-  if (is(left, Type::DATE32) && is(right, Type::DATE32)) return {left, right, arrow::int64()};
+  const auto is_date = [](const TypePtr& type) { return arrow::is_date(type->id()); };
+  if (is_date(left) && is_date(right)) return {arrow::date32(), arrow::date32(), arrow::int64()};
+  if ((is_date(left) && is(right, Type::TIMESTAMP)) ||
+      (is(left, Type::TIMESTAMP) && is_date(right))) {
+    const auto nanoseconds = arrow::timestamp(arrow::TimeUnit::NANO);
+    return {nanoseconds, nanoseconds, arrow::duration(arrow::TimeUnit::NANO)};
+  }
   const auto type = CommonType(left, right);
   if (type != nullptr && is(type, Type::TIMESTAMP) && IsTemporal(*left) && IsTemporal(*right)) {
     return {type, type, arrow::duration(UnitOf(*type))};

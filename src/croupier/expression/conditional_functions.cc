@@ -35,7 +35,7 @@ Status CoerceToCommon(CallSite* call, size_t begin) {
 Result<BoundPtr> BindCoalesce(CallSite* call) {
   ARROW_RETURN_NOT_OK(call->CheckCount(1, kAnyNumber));
   ARROW_RETURN_NOT_OK(CoerceToCommon(call, 0));
-  return call->Apply(call->type(0), ArrowKernel("coalesce"));
+  return call->make.Coalesce(call->operands, call->place);
 }
 
 Result<BoundPtr> BindIfNull(CallSite* call) {

@@ -82,7 +82,7 @@ CROUPIER_FLOAT_FUNCTION(BindTanh, std::tanh(x))
 CROUPIER_FLOAT_FUNCTION(BindAsinh, std::asinh(x))
 CROUPIER_FLOAT_FUNCTION(BindAcosh, std::acosh(x))
 CROUPIER_FLOAT_FUNCTION(BindAtanh, std::atanh(x))
-CROUPIER_FLOAT_FUNCTION(BindDegrees, x * (180 / std::numbers::pi_v<decltype(x)>))
+CROUPIER_FLOAT_FUNCTION(BindDegrees, x* static_cast<decltype(x)>(180 / std::numbers::pi))
 CROUPIER_FLOAT_FUNCTION(BindRadians, x*(std::numbers::pi_v<decltype(x)> / 180))
 CROUPIER_FLOAT_FUNCTION(BindSignum,
                         x == 0 ? 0 : (std::isnan(x) ? x : std::copysign(decltype(x){1}, x)))

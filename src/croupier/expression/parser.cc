@@ -11,7 +11,7 @@
 #include <arrow/type.h>
 
 #include "croupier/expression.h"
-#include "croupier/expression/lexer.h"
+#include "croupier/expression/token_cursor.h"
 #include "croupier/expression/type_names.h"
 
 namespace croupier::expression {
@@ -65,60 +65,24 @@ constexpr std::array<std::string_view, 20> kReserved = {
 // Functions of SQL that may be called without parentheses.
 constexpr std::array<std::string_view, 2> kBareFunctions = {"current_date", "current_timestamp"};
 
-class Parser {
+class Parser : private TokenCursor {
  public:
-  Parser(std::string_view text, std::vector<Token> tokens)
-      : text_(text), tokens_(std::move(tokens)) {}
+  using TokenCursor::TokenCursor;
 
   arrow::Result<NodePtr> Run() {
     if (Peek().kind == TokenKind::kEnd) return Error(Peek().place, "an expression is missing");
     ARROW_ASSIGN_OR_RAISE(auto node, Expression(kLowest));
     if (Peek().kind != TokenKind::kEnd) {
-      return Error({Peek().place.begin, static_cast<uint32_t>(text_.size())},
+      return Error({Peek().place.begin, static_cast<uint32_t>(text().size())},
                    "the expression ends before this");
     }
     return node;
   }
 
  private:
-  const Token& Peek(size_t ahead = 0) const {
-    return tokens_[std::min(position_ + ahead, tokens_.size() - 1)];
-  }
-  const Token& Take() { return tokens_[position_ + 1 < tokens_.size() ? position_++ : position_]; }
-
-  bool TakeSymbol(std::string_view symbol) {
-    if (!Peek().IsSymbol(symbol)) return false;
-    Take();
-    return true;
-  }
-  bool TakeWord(std::string_view word) {
-    if (!Peek().IsWord(word)) return false;
-    Take();
-    return true;
-  }
-
-  arrow::Status Error(Place place, std::string_view message) const {
-    return ErrorAt(arrow::StatusCode::Invalid, text_, place, message);
-  }
-  arrow::Status Expected(std::string_view what) const {
-    return Error(Peek().place,
-                 std::string("expected ") + std::string(what) +
-                     (Peek().kind == TokenKind::kEnd ? ", and the expression ends here" : " here"));
-  }
-  arrow::Status Need(std::string_view symbol) {
-    return TakeSymbol(symbol) ? arrow::Status::OK() : Expected("'" + std::string(symbol) + "'");
-  }
-  arrow::Status NeedWord(std::string_view word) {
-    if (TakeWord(word)) return arrow::Status::OK();
-    std::string upper(word);
-    std::transform(upper.begin(), upper.end(), upper.begin(),
-                   [](char c) { return static_cast<char>(c - 'a' + 'A'); });
-    return Expected(upper);
-  }
-
   arrow::Status TooDeep(Place place) const {
     return ErrorAt(
-        arrow::StatusCode::CapacityError, text_, place,
+        arrow::StatusCode::CapacityError, text(), place,
         "more than " + std::to_string(croupier::Expression::kMaxDepth) + " levels are nested here");
   }
 
@@ -145,7 +109,6 @@ class Parser {
     (children.push_back(std::move(rest)), ...);
     return Branch(kind, begin, std::move(children));
   }
-  uint32_t LastEnd() const { return position_ == 0 ? 0 : tokens_[position_ - 1].place.end; }
 
   arrow::Result<NodePtr> Expression(int precedence) {
     if (++nesting_ > croupier::Expression::kMaxDepth) return TooDeep(Peek().place);
@@ -456,8 +419,8 @@ class Parser {
     if (std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end()) {
       return Error(token.place, "expected a value here; a column of this name needs backticks");
     }
-    if (is_call) return Call(word);
-    ARROW_ASSIGN_OR_RAISE(auto literal, TypedLiteral());
+    if (is_call && !IsTypeWithArguments(word)) return Call(word);
+    ARROW_ASSIGN_OR_RAISE(auto literal, TypedLiteral(is_call));
     if (literal != nullptr) return literal;
     if (std::find(kBareFunctions.begin(), kBareFunctions.end(), word) != kBareFunctions.end()) {
       auto node = Leaf(NodeKind::kCall, Take().place);
@@ -469,19 +432,23 @@ class Parser {
     return node;
   }
 
+  static bool IsTypeWithArguments(std::string_view word) {
+    return word == "decimal" || word == "numeric" || word == "timestamp" || word == "datetime";
+  }
+
   // date '2024-01-01', timestamp(3) '…', decimal(10, 2) '1.5': a cast of text; null if it is none.
-  arrow::Result<NodePtr> TypedLiteral() {
-    const size_t begin = position_;
-    if (Peek(1).kind != TokenKind::kString) return NodePtr();
+  arrow::Result<NodePtr> TypedLiteral(bool has_arguments) {
+    const uint32_t begin = Peek().place.begin;
+    if (!has_arguments && Peek(1).kind != TokenKind::kString) return NodePtr();
     if (Peek().IsWord("interval")) {
       return Error({Peek().place.begin, Peek(1).place.end},
                    "intervals are not supported; subtract timestamps, or dates, from each other");
     }
     ARROW_ASSIGN_OR_RAISE(auto type, Type());
-    auto text = Leaf(NodeKind::kString, Peek().place);
-    text->text = Take().text;
-    ARROW_ASSIGN_OR_RAISE(auto node,
-                          Branch(NodeKind::kCast, tokens_[begin].place.begin, std::move(text)));
+    if (Peek().kind != TokenKind::kString) return Expected("a value of this type in quotes");
+    auto value = Leaf(NodeKind::kString, Peek().place);
+    value->text = Take().text;
+    ARROW_ASSIGN_OR_RAISE(auto node, Branch(NodeKind::kCast, begin, std::move(value)));
     node->type = std::move(type);
     return node;
   }
@@ -509,7 +476,7 @@ class Parser {
     if (name == "double") TakeWord("precision");
     auto type = TypeOfSqlName(name, arguments);
     if (!type.ok()) {
-      return ErrorAt(type.status().code(), text_, {first.place.begin, LastEnd()},
+      return ErrorAt(type.status().code(), text(), {first.place.begin, LastEnd()},
                      type.status().message());
     }
     return type;
@@ -575,6 +542,10 @@ class Parser {
       ARROW_RETURN_NOT_OK(SubstringArguments(&arguments));
     } else {
       ARROW_ASSIGN_OR_RAISE(arguments, List(")"));
+    }
+    // As DataFusion writes a field.
+    if (name == "get_field" && arguments.size() == 2 && arguments[1]->kind == NodeKind::kString) {
+      return Field(std::move(arguments[0]), arguments[1]->text);
     }
     ARROW_ASSIGN_OR_RAISE(auto node, Branch(NodeKind::kCall, begin, std::move(arguments)));
     node->text = std::move(function);
@@ -649,9 +620,6 @@ class Parser {
     return Need(")");
   }
 
-  std::string_view text_;
-  std::vector<Token> tokens_;
-  size_t position_ = 0;
   int nesting_ = 0;
 };
 

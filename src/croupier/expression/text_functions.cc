@@ -304,11 +304,34 @@ Result<BoundPtr> BindEnd(CallSite* call) {
   });
 }
 
-// Words begin with a capital letter.
+// Words, of letters and digits, begin with a capital letter.
 Result<BoundPtr> BindInitCap(CallSite* call) {
   ARROW_RETURN_NOT_OK(call->CheckCount(1, 1));
   ARROW_RETURN_NOT_OK(call->NeedText(0));
-  return call->Apply(call->type(0), ArrowKernel("utf8_title"));
+  const auto type = call->type(0);
+  ARROW_ASSIGN_OR_RAISE(const auto small, call->Apply(type, ArrowKernel("utf8_lower")));
+  ARROW_ASSIGN_OR_RAISE(const auto title, call->Apply(type, ArrowKernel("utf8_title")));
+  const Kernel kernel = [type](const KernelArgs& args) -> Result<Datum> {
+    ARROW_ASSIGN_OR_RAISE(const auto operands, Operands::Make(args));
+    const TextInput small_texts(operands.inputs[0]);
+    const TextInput titles(operands.inputs[1]);
+    // Arrow begins a word after a digit, too. Both texts have the same number of characters.
+    return MapToText(type, args.num_rows, operands.validity, args.pool(),
+                     [&](int64_t row, TextOutput* output) {
+                       auto lower = small_texts[row];
+                       bool follows_digit = false;
+                       for (auto rest = titles[row]; !rest.empty() && !lower.empty();) {
+                         const auto capital = FirstCodepoint(rest);
+                         const auto letter = FirstCodepoint(lower);
+                         ARROW_RETURN_NOT_OK(output->Add(follows_digit ? letter : capital));
+                         follows_digit = capital[0] >= '0' && capital[0] <= '9';
+                         rest.remove_prefix(capital.size());
+                         lower.remove_prefix(letter.size());
+                       }
+                       return Status::OK();
+                     });
+  };
+  return call->make.Apply({small, title}, type, call->place, kernel);
 }
 
 Result<BoundPtr> BindTranslate(CallSite* call) {

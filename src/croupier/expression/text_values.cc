@@ -84,8 +84,12 @@ std::optional<int64_t> CheckedDays(int64_t year, int64_t month, int64_t day) {
 
 // YYYY-MM-DD, with `least` digits of month and day.
 std::optional<int64_t> TakeDays(DigitReader* reader, size_t least) {
-  const auto year = reader->Number(4, 4);
+  // With a sign a year may have more digits.
+  const bool is_before = reader->Take('-');
+  const bool is_signed = is_before || reader->Take('+');
+  auto year = reader->Number(4, is_signed ? 6 : 4);
   if (!year || !reader->Take('-')) return std::nullopt;
+  if (is_before) year = -*year;
   const auto month = reader->Number(least, 2);
   if (!month || !reader->Take('-')) return std::nullopt;
   const auto day = reader->Number(least, 2);
@@ -346,6 +350,13 @@ std::optional<arrow::Decimal128> ParseDecimal(std::string_view text, int32_t pre
   return is_negative ? arrow::Decimal128(-value) : value;
 }
 
+void AppendHalf(float value, std::string* text) {
+  if (!std::isfinite(value)) return AppendFloating(value, text);
+  char buffer[48];
+  const auto result =
+      std::to_chars(std::begin(buffer), std::end(buffer), value, std::chars_format::fixed);
+  text->append(buffer, result.ptr);
+}
 void AppendDouble(double value, std::string* text) { AppendFloating(value, text); }
 void AppendFloat(float value, std::string* text) { AppendFloating(value, text); }
 

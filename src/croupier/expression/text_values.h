@@ -55,6 +55,7 @@ std::optional<int64_t> ParseTime(std::string_view text, arrow::TimeUnit::type un
 std::optional<arrow::Decimal128> ParseDecimal(std::string_view text, int32_t precision,
                                               int32_t scale);
 
+void AppendHalf(float value, std::string* text);  ///< a half float
 void AppendDouble(double value, std::string* text);
 void AppendFloat(float value, std::string* text);
 void AppendDate(int64_t days, std::string* text);

@@ -376,7 +376,10 @@ Result<BoundPtr> BindFromUnixTime(CallSite* call) {
 
 Result<BoundPtr> BindMakeDate(CallSite* call) {
   ARROW_RETURN_NOT_OK(call->CheckCount(3, 3));
-  for (size_t i = 0; i < 3; ++i) ARROW_RETURN_NOT_OK(call->NeedInteger(i));
+  for (size_t i = 0; i < 3; ++i) {
+    ARROW_RETURN_NOT_OK(IsText(*call->type(i)) ? call->Coerce(i, arrow::int64())
+                                               : call->NeedInteger(i));
+  }
   return call->Apply(
       arrow::date32(),
       [](const KernelArgs& args) -> Result<Datum> {

@@ -54,7 +54,7 @@ struct UnitName {
 constexpr UnitName kUnits[] = {
     {arrow::TimeUnit::SECOND, 0, "Second", "s"},
     {arrow::TimeUnit::MILLI, 3, "Millisecond", "ms"},
-    {arrow::TimeUnit::MICRO, 6, "Microsecond", "us"},
+    {arrow::TimeUnit::MICRO, 6, "Microsecond", "µs"},
     {arrow::TimeUnit::NANO, 9, "Nanosecond", "ns"},
 };
 
@@ -138,7 +138,9 @@ arrow::Result<TypePtr> TypeOfArrowName(std::string_view name) {
   const auto parts = Parts(name);
   const auto unit = [&]() -> const UnitName* {
     for (const auto& it : kUnits) {
-      if (parts.size() > 1 && (parts[1] == it.name || parts[1] == it.symbol)) return &it;
+      if (parts.size() > 1 &&
+          (parts[1] == it.name || parts[1] == it.symbol || (parts[1] == "us" && it.digits == 6)))
+        return &it;
     }
     return nullptr;
   }();
@@ -190,6 +192,11 @@ std::string ArrowName(const arrow::DataType& type) {
       return "Decimal128(" + std::to_string(decimal.precision()) + ", " +
              std::to_string(decimal.scale()) + ")";
     }
+    case arrow::Type::LIST:
+    case arrow::Type::LARGE_LIST:
+      return std::string(type.id() == arrow::Type::LIST ? "List(" : "LargeList(")
+                 .append(ArrowName(*static_cast<const arrow::BaseListType&>(type).value_type())) +=
+             ')';
     default:
       return type.ToString();
   }
