@@ -233,23 +233,6 @@ arrow::Result<std::shared_ptr<arrow::DataType>> TypeOf(const Field& field) {
   return ParseType(field.logical_type, kMaxDepth);
 }
 
-// Give a field and those below it their Arrow fields.
-arrow::Status Complete(Field* field) {
-  for (auto& child : field->children) ARROW_RETURN_NOT_OK(Complete(&child));
-  auto type = TypeOf(*field);
-  if (type.status().IsNotImplemented()) {
-    field->is_unknown = true;
-    type = arrow::large_binary();
-  }
-  if (!type.ok()) {
-    return arrow::Status::SerializationError("schema: field '", field->name,
-                                             "': ", type.status().message());
-  }
-  field->arrow_field =
-      arrow::field(field->name, *std::move(type), field->nullable, MetadataOf(*field));
-  return arrow::Status::OK();
-}
-
 arrow::Result<Field> ParseField(std::span<const uint8_t> message) {
   Field field;
   for (WireReader reader(message); !reader.done();) {
@@ -273,6 +256,18 @@ arrow::Result<Field> ParseField(std::span<const uint8_t> message) {
       }
       case 6: {
         ARROW_ASSIGN_OR_RAISE(field.nullable, part.AsBool());
+        break;
+      }
+      case 12: {
+        ARROW_ASSIGN_OR_RAISE(field.is_primary_key, part.AsBool());
+        break;
+      }
+      case 13: {
+        ARROW_ASSIGN_OR_RAISE(field.primary_key_position, part.AsUint32());
+        break;
+      }
+      case 15: {
+        ARROW_ASSIGN_OR_RAISE(field.clustering_key_position, part.AsUint32());
         break;
       }
       case 10: {
@@ -315,6 +310,22 @@ bool Field::is_packed_struct() const {
 
 bool Field::is_leaf() const { return children.empty() || is_blob() || is_packed_struct(); }
 
+arrow::Status CompleteField(Field* field) {
+  for (auto& child : field->children) ARROW_RETURN_NOT_OK(CompleteField(&child));
+  auto type = TypeOf(*field);
+  if (type.status().IsNotImplemented()) {
+    field->is_unknown = true;
+    type = arrow::large_binary();
+  }
+  if (!type.ok()) {
+    return arrow::Status::SerializationError("schema: field '", field->name,
+                                             "': ", type.status().message());
+  }
+  field->arrow_field =
+      arrow::field(field->name, *std::move(type), field->nullable, MetadataOf(*field));
+  return arrow::Status::OK();
+}
+
 arrow::Result<std::vector<Field>> ParseFields(
     const std::vector<std::span<const uint8_t>>& messages) {
   struct Place {
@@ -355,7 +366,7 @@ arrow::Result<std::vector<Field>> ParseFields(
   std::reverse(roots.begin(), roots.end());
   std::set<std::string_view> names;
   for (auto& root : roots) {
-    ARROW_RETURN_NOT_OK(Complete(&root));
+    ARROW_RETURN_NOT_OK(CompleteField(&root));
     if (!names.insert(root.name).second) {
       return arrow::Status::SerializationError("schema: two columns have the name '", root.name,
                                                "'");

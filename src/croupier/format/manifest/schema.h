@@ -24,6 +24,10 @@ struct Field {
   bool nullable = false;
   std::vector<WireMapEntry> metadata;
   std::vector<Field> children;
+  /// Marks of keys, which nobody enforces; kept for those who do. Positions are 0 where not said.
+  bool is_primary_key = false;
+  uint32_t primary_key_position = 0;
+  uint32_t clustering_key_position = 0;
 
   /// The field as Arrow shows it: JSON as text (arrow.json), blobs as structs of descriptors. A
   /// logical type that is not known is shown as large_binary.
@@ -51,6 +55,11 @@ struct Field {
 /// \return SerializationError for malformed messages, a missing parent, duplicate ids or names
 arrow::Result<std::vector<Field>> ParseFields(
     const std::vector<std::span<const uint8_t>>& messages);
+
+/// Give a field and those below it their Arrow fields, from all else that they say.
+///
+/// \return SerializationError for wrong children; an unknown type is none
+arrow::Status CompleteField(Field* field);
 
 /// Find the Arrow type of a logical type without children ("timestamp:us:UTC").
 ///

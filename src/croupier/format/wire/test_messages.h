@@ -5,14 +5,10 @@
 #include <vector>
 
 #include "croupier/format/encoding/test_encoders.h"
+#include "croupier/format/wire/wire_writer.h"
 
 // Messages and damage for tests of parsers.
 namespace croupier::format::test {
-
-inline void AppendVarint(ByteVector* bytes, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) bytes->push_back(static_cast<uint8_t>(value | 0x80));
-  bytes->push_back(static_cast<uint8_t>(value));
-}
 
 /// The bytes of "0a 19 ff".
 inline ByteVector FromHex(std::string_view text) {
@@ -28,41 +24,7 @@ inline ByteVector FromHex(std::string_view text) {
 }
 
 /// A protobuf message, put together field by field.
-class Message {
- public:
-  Message& Number(uint32_t field, uint64_t value) {
-    AppendVarint(&bytes_, uint64_t{field} << 3);
-    AppendVarint(&bytes_, value);
-    return *this;
-  }
-
-  Message& Text(uint32_t field, std::string_view text) {
-    return Append(field, text.data(), text.size());
-  }
-
-  Message& Child(uint32_t field, const Message& child = {}) {
-    return Append(field, child.bytes_.data(), child.bytes_.size());
-  }
-
-  /// A repeated number in the packed form.
-  Message& Packed(uint32_t field, const std::vector<uint64_t>& values) {
-    ByteVector content;
-    for (const uint64_t value : values) AppendVarint(&content, value);
-    return Append(field, content.data(), content.size());
-  }
-
-  const ByteVector& bytes() const { return bytes_; }
-
- private:
-  Message& Append(uint32_t field, const void* data, size_t size) {
-    AppendVarint(&bytes_, uint64_t{field} << 3 | 2);
-    AppendVarint(&bytes_, size);
-    AppendBytes(&bytes_, data, size);
-    return *this;
-  }
-
-  ByteVector bytes_;
-};
+using Message = WireWriter;
 
 /// Calls `check(cut)` with the first 0, 1, … size - 1 bytes. Each lies in memory of its own, so
 /// that a sanitizer sees reads behind it.

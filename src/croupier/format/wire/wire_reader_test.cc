@@ -106,7 +106,7 @@ TEST(WireReaderTest, GroupsAndUnknownWireTypesAreErrors) {
 TEST(WireReaderTest, ALengthBeyondTheMessageIsAnError) {
   for (const uint64_t length : {uint64_t{4}, uint64_t{1} << 32, UINT64_MAX}) {
     ByteVector message = {0x0a};
-    test::AppendVarint(&message, length);
+    AppendVarint(&message, length);
     message.insert(message.end(), 3, 'x');
     const auto status = ReadOne(message).status();
     EXPECT_TRUE(status.IsSerializationError()) << length;
