@@ -8,6 +8,7 @@
 #include <arrow/status.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/format/kernel/bit_pack.h"
 #include "croupier/format/kernel/bit_unpack.h"
 
 namespace croupier::format {
@@ -104,5 +105,53 @@ arrow::Result<ValueBlock> DecodeOutOfLineBitpacking(int64_t word_bits, int64_t w
     return ValueBlock{num_values, std::move(buffer), nullptr, {}};
   });
 }
+
+namespace {
+
+// Pack up to 1024 values of any alignment; zeros fill the block up.
+template <typename Word>
+void PackBlock(const uint8_t* values, int64_t num_values, int width, uint8_t* packed) {
+  alignas(64) std::array<Word, kBitpackedBlockValues> block;
+  const auto size = static_cast<size_t>(num_values) * sizeof(Word);
+  std::memcpy(block.data(), values, size);
+  std::memset(reinterpret_cast<uint8_t*>(block.data()) + size, 0, sizeof(block) - size);
+  PackBits(block.data(), width, packed);
+}
+
+}  // namespace
+
+template <std::unsigned_integral Word>
+void EncodeInlineBitpacking(const uint8_t* values, int64_t num_values, OutputBytes* out) {
+  const int width = BitWidthOf<Word>(values, num_values);
+  out->AppendValue(static_cast<Word>(width));
+  PackBlock<Word>(values, num_values, width,
+                  out->Grow(static_cast<size_t>(BitpackedBlockBytes(width))));
+}
+
+template <std::unsigned_integral Word>
+void EncodeOutOfLineBitpacking(const uint8_t* values, int64_t num_values, int width,
+                               OutputBytes* out) {
+  const auto block_bytes = static_cast<size_t>(BitpackedBlockBytes(width));
+  for (; num_values >= kBitpackedBlockValues; num_values -= kBitpackedBlockValues) {
+    PackBlock<Word>(values, kBitpackedBlockValues, width, out->Grow(block_bytes));
+    values += kBitpackedBlockValues * sizeof(Word);
+  }
+  // The size tells a packed rest from a raw one.
+  const size_t raw_bytes = static_cast<size_t>(num_values) * sizeof(Word);
+  if (block_bytes < raw_bytes) {
+    PackBlock<Word>(values, num_values, width, out->Grow(block_bytes));
+  } else {
+    out->Append(values, raw_bytes);
+  }
+}
+
+template void EncodeInlineBitpacking<uint8_t>(const uint8_t*, int64_t, OutputBytes*);
+template void EncodeInlineBitpacking<uint16_t>(const uint8_t*, int64_t, OutputBytes*);
+template void EncodeInlineBitpacking<uint32_t>(const uint8_t*, int64_t, OutputBytes*);
+template void EncodeInlineBitpacking<uint64_t>(const uint8_t*, int64_t, OutputBytes*);
+template void EncodeOutOfLineBitpacking<uint8_t>(const uint8_t*, int64_t, int, OutputBytes*);
+template void EncodeOutOfLineBitpacking<uint16_t>(const uint8_t*, int64_t, int, OutputBytes*);
+template void EncodeOutOfLineBitpacking<uint32_t>(const uint8_t*, int64_t, int, OutputBytes*);
+template void EncodeOutOfLineBitpacking<uint64_t>(const uint8_t*, int64_t, int, OutputBytes*);
 
 }  // namespace croupier::format

@@ -24,4 +24,11 @@ arrow::Result<ValueBlock> DecodeByteStreamSplit(int64_t value_bits, Bytes bytes,
   return ValueBlock{num_values, std::move(buffer), nullptr, {}};
 }
 
+void EncodeByteStreamSplit(int64_t value_bytes, const uint8_t* values, int64_t num_values,
+                           uint8_t* streams) {
+  for (int64_t byte = 0; byte < value_bytes; ++byte) {
+    for (int64_t i = 0; i < num_values; ++i) *streams++ = values[i * value_bytes + byte];
+  }
+}
+
 }  // namespace croupier::format

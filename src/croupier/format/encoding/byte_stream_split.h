@@ -14,4 +14,8 @@ namespace croupier::format {
 arrow::Result<ValueBlock> DecodeByteStreamSplit(int64_t value_bits, Bytes bytes, int64_t num_values,
                                                 arrow::MemoryPool* pool);
 
+/// Write values of `value_bytes` bytes as byte streams, into as many bytes.
+void EncodeByteStreamSplit(int64_t value_bytes, const uint8_t* values, int64_t num_values,
+                           uint8_t* streams);
+
 }  // namespace croupier::format

@@ -1,0 +1,98 @@
+#include "croupier/format/write/column_writer.h"
+
+#include <algorithm>
+
+#include <arrow/array/data.h>
+
+namespace croupier::format {
+
+ColumnWriter::ColumnWriter(const LeafPlan* plan, int64_t page_bytes, PageEncoder* encoder,
+                           PageSink* sink, arrow::MemoryPool* pool)
+    : plan_(plan),
+      page_bytes_(page_bytes),
+      max_invisible_(MaxInvisibleLevels(*plan)),
+      encoder_(encoder),
+      sink_(sink),
+      pool_(pool),
+      values_(plan, pool) {}
+
+arrow::Status ColumnWriter::Append(const std::shared_ptr<arrow::ArrayData>& column) {
+  return AppendRows(column, 0, column->length);
+}
+
+arrow::Status ColumnWriter::AppendRows(const std::shared_ptr<arrow::ArrayData>& column,
+                                       int64_t begin, int64_t num_rows) {
+  if (num_rows == 0) return arrow::Status::OK();
+  // Cut what is more than a page into pieces, by what rows take on average.
+  std::shared_ptr<arrow::ArrayData> leaf;
+  const SlotRange slots = FindLeafSlots(*plan_, column, begin, num_rows, &leaf);
+  const int64_t size = leaf == nullptr ? 0 : EstimateBytes(plan_->shape, *leaf, slots);
+  if (size > page_bytes_ && num_rows > 1) {
+    const int64_t num_pieces = std::min(num_rows, (size + page_bytes_ - 1) / page_bytes_);
+    const int64_t piece_rows = (num_rows + num_pieces - 1) / num_pieces;
+    for (int64_t row = 0; row < num_rows; row += piece_rows) {
+      ARROW_RETURN_NOT_OK(AppendRows(column, begin + row, std::min(piece_rows, num_rows - row)));
+    }
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto rows, Shred(*plan_, column, begin, num_rows, pool_));
+  const int64_t invisible = rows.num_levels - rows.num_values;
+  if (invisible > max_invisible_ && num_rows > 1 && rows.num_values > 0) {
+    const int64_t num_pieces = std::min(num_rows, 1 + invisible / max_invisible_);
+    const int64_t piece_rows = (num_rows + num_pieces - 1) / num_pieces;
+    for (int64_t row = 0; row < num_rows; row += piece_rows) {
+      ARROW_RETURN_NOT_OK(AppendRows(column, begin + row, std::min(piece_rows, num_rows - row)));
+    }
+    return arrow::Status::OK();
+  }
+  bool fits = num_invisible() + invisible <= max_invisible_;
+  for (const SlotRange& range : rows.ranges) fits = fits && values_.CanAppend(*rows.leaf, range);
+  if (!fits) ARROW_RETURN_NOT_OK(Flush());
+  // What fills a page by itself is encoded where it lies.
+  PageRows page;
+  if (num_rows_ == 0 && rows.ranges.size() == 1 && 2 * size > page_bytes_ &&
+      BorrowValues(*plan_, *rows.leaf, rows.ranges[0], &page.values)) {
+    page.num_rows = rows.num_rows;
+    page.num_levels = rows.num_levels;
+    page.rep = rows.rep;
+    page.def = rows.def;
+    return WritePage(page);
+  }
+  ARROW_RETURN_NOT_OK(Collect(rows));
+  return buffered_bytes() >= page_bytes_ || num_invisible() > max_invisible_ ? Flush()
+                                                                             : arrow::Status::OK();
+}
+
+arrow::Status ColumnWriter::Collect(const ShreddedRows& rows) {
+  for (const SlotRange& range : rows.ranges) {
+    ARROW_RETURN_NOT_OK(values_.Append(*rows.leaf, range));
+  }
+  rep_.insert(rep_.end(), rows.rep.begin(), rows.rep.end());
+  if (!rows.def.empty()) {
+    def_.resize(static_cast<size_t>(num_levels_), 0);
+    def_.insert(def_.end(), rows.def.begin(), rows.def.end());
+  } else if (!def_.empty()) {
+    def_.resize(def_.size() + static_cast<size_t>(rows.num_levels), 0);
+  }
+  num_rows_ += rows.num_rows;
+  num_levels_ += rows.num_levels;
+  return arrow::Status::OK();
+}
+
+arrow::Status ColumnWriter::Flush() {
+  if (num_rows_ == 0) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(WritePage({values_.values(), num_rows_, num_levels_, rep_, def_}));
+  values_.Clear();
+  num_rows_ = 0;
+  num_levels_ = 0;
+  rep_.clear();
+  def_.clear();
+  return arrow::Status::OK();
+}
+
+arrow::Status ColumnWriter::WritePage(const PageRows& rows) {
+  ARROW_ASSIGN_OR_RAISE(const auto layout, encoder_->Encode(*plan_, rows));
+  return sink_->Write(rows.num_rows, layout, encoder_->buffers());
+}
+
+}  // namespace croupier::format

@@ -1,0 +1,211 @@
+// The full-zip half of PageEncoder: each value is a record by itself.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include <arrow/util/bit_util.h>
+#include <arrow/util/bitmap_ops.h>
+
+#include "croupier/format/encoding/page_layout_writer.h"
+#include "croupier/format/encoding/value_block.h"
+#include "croupier/format/write/page_encoder.h"
+
+namespace croupier::format {
+
+namespace {
+
+// Writes control words: repetition << bits | definition level.
+class ControlWordWriter {
+ public:
+  explicit ControlWordWriter(const WrittenLevels& levels)
+      : levels_(levels),
+        bits_rep_(levels.rep.empty() ? 0 : std::bit_width(levels.max_rep)),
+        bits_def_(levels.def.empty()
+                      ? 0
+                      : std::max(1, static_cast<int>(std::bit_width(levels.max_def)))) {
+    const int bits = bits_rep_ + bits_def_;
+    num_bytes_ = bits == 0 ? 0 : bits <= 8 ? 1 : bits <= 16 ? 2 : 4;
+  }
+
+  size_t num_bytes() const { return num_bytes_; }
+  uint32_t bits_rep() const { return static_cast<uint32_t>(bits_rep_); }
+  uint32_t bits_def() const { return static_cast<uint32_t>(bits_def_); }
+  bool has_rep() const { return bits_rep_ > 0; }
+
+  uint8_t* Write(size_t entry, uint8_t* to) const {
+    const uint32_t rep = bits_rep_ == 0 ? 0 : levels_.rep[entry];
+    const uint32_t def = bits_def_ == 0 ? 0 : levels_.def[entry];
+    const uint32_t word = rep << bits_def_ | def;
+    std::memcpy(to, &word, num_bytes_);
+    return to + num_bytes_;
+  }
+  uint16_t Def(size_t entry) const { return bits_def_ == 0 ? 0 : levels_.def[entry]; }
+  bool StartsRow(size_t entry) const {
+    return bits_rep_ == 0 || levels_.rep[entry] == levels_.max_rep;
+  }
+
+ private:
+  const WrittenLevels& levels_;
+  int bits_rep_;
+  int bits_def_;
+  size_t num_bytes_ = 0;
+};
+
+// Writes where rows begin, in as few bytes each as the last offset needs.
+class RecordIndexWriter {
+ public:
+  RecordIndexWriter(size_t num_rows, size_t data_bytes, OutputBytes* out)
+      : width_(data_bytes <= UINT8_MAX    ? 1
+               : data_bytes <= UINT16_MAX ? 2
+               : data_bytes <= UINT32_MAX ? 4
+                                          : 8),
+        to_(out->Grow((num_rows + 1) * width_)) {}
+
+  void Add(size_t offset) {
+    const uint64_t wide = offset;
+    std::memcpy(to_, &wide, width_);
+    to_ += width_;
+  }
+
+ private:
+  size_t width_;
+  uint8_t* to_;
+};
+
+FullZipLayout LayoutOf(const PageRows& rows, const WrittenLevels& levels,
+                       const ControlWordWriter& words) {
+  FullZipLayout layout;
+  layout.bits_rep = words.bits_rep();
+  layout.bits_def = words.bits_def();
+  layout.num_items = static_cast<uint32_t>(levels.num_levels);
+  layout.num_visible_items = static_cast<uint32_t>(rows.values.num_values);
+  layout.layers = levels.layers;
+  return layout;
+}
+
+// Writes the value of a record: a bitmap of the items of each dimension that has one, then these.
+class FixedRecordWriter {
+ public:
+  explicit FixedRecordWriter(const LeafValues& values) : values_(values) {
+    const LeafShape& shape = *values.shape;
+    int64_t items = 1;
+    for (size_t i = 0; i < shape.dimensions.size(); ++i) {
+      items *= shape.dimensions[i];
+      if (values.item_validity[i] == nullptr) continue;
+      bitmaps_.push_back({values.item_validity[i], items});
+      num_bytes_ += static_cast<size_t>(BytesForValues(items, 1));
+    }
+    is_bool_ = shape.item_bits == 1 && shape.dimensions.empty();
+    row_bytes_ = is_bool_ ? 1 : static_cast<size_t>(shape.row_bits() / 8);
+    num_bytes_ += row_bytes_;
+  }
+
+  size_t num_bytes() const { return num_bytes_; }
+
+  uint8_t* Write(int64_t value, uint8_t* to) const {
+    for (const auto& [bits, items] : bitmaps_) {
+      const auto size = static_cast<size_t>(BytesForValues(items, 1));
+      std::memset(to, 0, size);
+      arrow::internal::CopyBitmap(bits, value * items, items, to, 0);
+      to += size;
+    }
+    if (is_bool_) {
+      *to = arrow::bit_util::GetBit(values_.data, value) ? 1 : 0;
+    } else {
+      std::memcpy(to, values_.data + static_cast<size_t>(value) * row_bytes_, row_bytes_);
+    }
+    return to + row_bytes_;
+  }
+
+ private:
+  struct Bitmap {
+    const uint8_t* bits;
+    int64_t items_per_row;
+  };
+
+  const LeafValues& values_;
+  std::vector<Bitmap> bitmaps_;
+  bool is_bool_ = false;
+  size_t row_bytes_ = 0;
+  size_t num_bytes_ = 0;
+};
+
+}  // namespace
+
+arrow::Result<PageLayout> PageEncoder::EncodeFixedRecords(const PageRows& rows,
+                                                          const WrittenLevels& levels) {
+  const ControlWordWriter words(levels);
+  const FixedRecordWriter records(rows.values);
+  auto layout = LayoutOf(rows, levels, words);
+  const LeafShape& shape = *rows.values.shape;
+  const bool is_bool = shape.item_bits == 1 && shape.dimensions.empty();
+  layout.bits_per_value = static_cast<uint32_t>(records.num_bytes() * 8);
+  layout.value_compression = is_bool ? MakeFlat(8) : MakeFlatEncoding(rows.values);
+  const auto num_levels = static_cast<size_t>(levels.num_levels);
+  const auto num_values = static_cast<size_t>(rows.values.num_values);
+  const bool is_plain = !is_bool && words.num_bytes() == 0 &&
+                        records.num_bytes() * 8 == static_cast<size_t>(shape.row_bits());
+  if (is_plain) {
+    buffers_ = {{rows.values.data, num_values * records.num_bytes()}};
+    return PageLayout{std::move(layout)};
+  }
+  const size_t data_bytes = num_levels * words.num_bytes() + num_values * records.num_bytes();
+  std::optional<RecordIndexWriter> index;
+  if (words.has_rep()) index.emplace(static_cast<size_t>(rows.num_rows), data_bytes, &index_);
+  uint8_t* to = data_.Grow(data_bytes);
+  int64_t value = 0;
+  for (size_t entry = 0; entry < num_levels; ++entry) {
+    if (index.has_value() && words.StartsRow(entry)) {
+      index->Add(static_cast<size_t>(to - data_.data()));
+    }
+    to = words.Write(entry, to);
+    if (words.Def(entry) <= levels.max_visible_def) to = records.Write(value++, to);
+  }
+  buffers_ = {data_.bytes()};
+  if (index.has_value()) {
+    index->Add(data_bytes);
+    buffers_.push_back(index_.bytes());
+  }
+  return PageLayout{std::move(layout)};
+}
+
+arrow::Result<PageLayout> PageEncoder::EncodeVariableRecords(const PageRows& rows,
+                                                             const WrittenLevels& levels) {
+  const ControlWordWriter words(levels);
+  auto layout = LayoutOf(rows, levels, words);
+  const LeafValues& values = rows.values;
+  const auto length_bytes = static_cast<size_t>(values.shape->offset_bits / 8);
+  layout.bits_per_offset = static_cast<uint32_t>(values.shape->offset_bits);
+  layout.value_compression =
+      MakeEncoding(VariableEncoding{MakeFlat(static_cast<uint64_t>(values.shape->offset_bits))});
+  const auto num_levels = static_cast<size_t>(levels.num_levels);
+  size_t data_bytes = num_levels * words.num_bytes() +
+                      static_cast<size_t>(levels.num_valid) * length_bytes +
+                      static_cast<size_t>(values.SizeOf(0, values.num_values));
+  data_.Grow(data_bytes);  // at most: nulls may have bytes, which are not written
+  RecordIndexWriter index(static_cast<size_t>(rows.num_rows), data_bytes, &index_);
+  uint8_t* to = data_.data();
+  int64_t value = 0;
+  for (size_t entry = 0; entry < num_levels; ++entry) {
+    if (words.StartsRow(entry)) index.Add(static_cast<size_t>(to - data_.data()));
+    to = words.Write(entry, to);
+    const uint16_t def = words.Def(entry);
+    if (def == 0) {
+      const int64_t begin = values.offset(value);
+      const int64_t size = values.offset(value + 1) - begin;
+      std::memcpy(to, &size, length_bytes);
+      std::memcpy(to + length_bytes, values.data + begin, static_cast<size_t>(size));
+      to += length_bytes + static_cast<size_t>(size);
+    }
+    if (def <= levels.max_visible_def) ++value;
+  }
+  data_bytes = static_cast<size_t>(to - data_.data());
+  data_.Truncate(data_bytes);
+  index.Add(data_bytes);
+  buffers_ = {data_.bytes(), index_.bytes()};
+  return PageLayout{std::move(layout)};
+}
+
+}  // namespace croupier::format

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+#include <arrow/status.h>
+#include <arrow/type_fwd.h>
+
+#include "croupier/format/encoding/output_bytes.h"
+#include "croupier/format/encoding/page_layout.h"
+#include "croupier/format/file/file_version.h"
+#include "croupier/format/write/chunk_encoder.h"
+#include "croupier/format/write/leaf_plan.h"
+#include "croupier/format/write/leaf_values.h"
+#include "croupier/format/write/page_levels_writer.h"
+
+namespace croupier::format {
+
+/// Rows of a leaf that are to become a page.
+struct PageRows {
+  LeafValues values;
+  int64_t num_rows = 0;
+  int64_t num_levels = 0;
+  std::span<const uint16_t> rep;  ///< as ShreddedRows has them
+  std::span<const uint16_t> def;
+};
+
+/// Levels that a page may have for which no value is stored, so that no chunk has more than it can
+/// count; a single row may have more.
+int64_t MaxInvisibleLevels(const LeafPlan& plan);
+
+/// Makes pages of rows: chooses how, and encodes.
+///
+/// Keeps its memory from page to page. Not thread-safe.
+/// Source: lance-encodings.md, sections 6 to 8, 17 and 18.
+class PageEncoder {
+ public:
+  PageEncoder(FileVersion version, arrow::MemoryPool* pool);
+
+  /// Encode a page.
+  ///
+  /// \param rows at least one; their memory must last as long as `buffers` is used
+  /// \return the layout; errors name the column
+  arrow::Result<PageLayout> Encode(const LeafPlan& plan, const PageRows& rows);
+
+  /// The buffers of the page that was encoded last; until the next call.
+  const std::vector<std::span<const uint8_t>>& buffers() const { return buffers_; }
+
+ private:
+  bool is_v2_2() const { return version_ == FileVersion::kV2_2; }
+
+  arrow::Result<PageLayout> EncodeAllNull(const LeafPlan& plan, const PageRows& rows,
+                                          const WrittenLevels& levels);
+  /// The layout if all valid values are the same.
+  bool EncodeConstant(const PageRows& rows, const WrittenLevels& levels, ConstantLayout* layout);
+  arrow::Result<PageLayout> EncodeMiniBlock(ChunkEncoder* values, const PageRows& rows,
+                                            const WrittenLevels& levels, MiniBlockLayout layout);
+  arrow::Result<PageLayout> EncodeFixedRecords(const PageRows& rows, const WrittenLevels& levels);
+  arrow::Result<PageLayout> EncodeVariableRecords(const PageRows& rows,
+                                                  const WrittenLevels& levels);
+  arrow::Result<ChunkEncoderPtr> ChooseChunks(const LeafPlan& plan, const LeafValues& values);
+
+  FileVersion version_;
+  std::vector<uint16_t> renumbered_;
+  OutputBytes data_;
+  OutputBytes words_;
+  OutputBytes index_;
+  OutputBytes extra_;
+  std::vector<std::span<const uint8_t>> buffers_;
+};
+
+}  // namespace croupier::format

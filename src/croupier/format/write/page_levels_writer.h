@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+#include "croupier/format/encoding/output_bytes.h"
+#include "croupier/format/encoding/page_layout.h"
+#include "croupier/format/write/leaf_plan.h"
+
+namespace croupier::format {
+
+/// Levels of a page as they are written: numbered by what occurs in it.
+struct WrittenLevels {
+  std::vector<RepDefLayer> layers;  ///< innermost first
+  int64_t num_levels = 0;
+  std::span<const uint16_t> rep;  ///< empty without lists
+  std::span<const uint16_t> def;  ///< empty if all are 0 and nobody needs them
+  uint16_t max_rep = 0;           ///< number of lists
+  uint16_t max_def = 0;           ///< largest that occurs
+  uint16_t max_visible_def = 0;   ///< largest number of an entry with a value
+  int64_t num_valid = 0;          ///< entries of level 0
+
+  bool is_visible(size_t entry) const { return def.empty() || def[entry] <= max_visible_def; }
+};
+
+/// Number the levels of a page.
+///
+/// Layers inside the innermost list, or all of them without one, are said to be nullable only where
+/// nulls occur. Those outside are always nullable, and lists always perhaps null or empty: the
+/// reference reader mistakes columns whose pages say different things (lance-encodings.md, 18.3),
+/// also where one page with such a layer has definition levels and another has none.
+///
+/// \param def as ShreddedRows has it
+/// \param renumbered holds the new levels where they are others
+WrittenLevels NumberLevels(const LeafPlan& plan, int64_t num_levels, std::span<const uint16_t> rep,
+                           std::span<const uint16_t> def, std::vector<uint16_t>* renumbered);
+
+/// Encodes levels of a page, chunk by chunk, all in the same way.
+class LevelEncoder {
+ public:
+  /// \param levels of the page, not empty
+  /// \param max_level largest of them
+  /// \param allows_runs whether run lengths may be used: from format 2.2 on
+  LevelEncoder(std::span<const uint16_t> levels, uint16_t max_level, bool allows_runs);
+
+  const EncodingPtr& encoding() const { return encoding_; }
+  void Encode(int64_t begin, int64_t end, OutputBytes* out) const;
+
+ private:
+  enum class Method : uint8_t { kFlat, kInline, kOutOfLine, kRuns };
+
+  void EncodeRuns(std::span<const uint16_t> levels, OutputBytes* out) const;
+
+  std::span<const uint16_t> levels_;
+  Method method_ = Method::kFlat;
+  int width_ = 0;
+  EncodingPtr encoding_;
+};
+
+}  // namespace croupier::format

@@ -1,0 +1,72 @@
+"""Data files that Croupier writes, read by pylance."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from arrow_values import assert_same_rows, take_rows
+from matrix_cases import SHAPES, cases
+from written_files import check_file, cut, dataset_of, find_tool, write_file
+
+lance = pytest.importorskip("lance")
+pytestmark = pytest.mark.skipif(find_tool() is None, reason="the tool that writes is not built")
+
+
+def _case(version, shape, types):
+    found = (c for c in cases(version, 1) if c.shape == shape and c.type in types)
+    return list(itertools.islice(found, len(types)))
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "packed struct"])
+@pytest.mark.parametrize("version", ["2.1", "2.2"])
+def test_pylance_reads_what_was_written(tmp_path, version, shape):
+    types = ("bool", "int16", "int64", "float32", "decimal128", "string", "large_binary", "vector")
+    for case in _case(version, shape, types):
+        rows = case.rows()
+        random = np.random.default_rng(case.seed)
+        page_bytes = int(random.choice([1, 500, 8 << 20]))
+        path = tmp_path / "x.lance"
+        write_file(path, rows.schema, list(cut(rows, random)), version, page_bytes)
+        try:
+            check_file(lance, path, rows, random)
+        except Exception as error:
+            raise AssertionError(f"{case}, pages of {page_bytes} bytes") from error
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2"])
+def test_a_file_is_a_fragment_of_a_dataset(tmp_path, version):
+    random = np.random.default_rng(3)
+    rows = pa.table(
+        {
+            "i": pa.array(np.arange(5000)),
+            "s": pa.array([None if i % 7 == 0 else "s" * (i % 40) for i in range(5000)]),
+            "l": pa.array([[j, None] * (j % 3) for j in range(5000)], pa.list_(pa.int32())),
+        }
+    )
+    data = tmp_path / "t.lance" / "data"
+    data.mkdir(parents=True)
+    written = write_file(data / "0.lance", rows.schema, list(cut(rows, random)), version, 4000)
+    dataset = dataset_of(lance, tmp_path / "t.lance", "0.lance", rows.schema, written)
+    assert_same_rows(dataset.to_table(), rows)
+    wanted = [4999, 0, 17, 17, 2500]
+    assert_same_rows(dataset.take(wanted), take_rows(rows, np.array(wanted)))
+    assert dataset.count_rows("i >= 4000 AND s IS NULL") == 143
+    dataset.validate()
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            pa.array(["a\ud800".encode("utf-8", "surrogatepass")]).cast(pa.string(), safe=False),
+            "UTF-8",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, column, message):
+    batch = pa.record_batch([column], ["x"])
+    with pytest.raises(ValueError, match=message):
+        write_file(tmp_path / "x.lance", batch.schema, [batch], "2.2")
