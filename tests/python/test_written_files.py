@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from arrow_values import assert_same_rows, take_rows
 from matrix_cases import SHAPES, cases
-from written_files import check_file, cut, dataset_of, find_tool, write_file
+from written_files import check_dataset, check_file, cut, dataset_of, find_tool, write_file
 
 lance = pytest.importorskip("lance")
 pytestmark = pytest.mark.skipif(find_tool() is None, reason="the tool that writes is not built")
@@ -28,10 +28,14 @@ def test_pylance_reads_what_was_written(tmp_path, version, shape):
         rows = case.rows()
         random = np.random.default_rng(case.seed)
         page_bytes = int(random.choice([1, 500, 8 << 20]))
-        path = tmp_path / "x.lance"
-        write_file(path, rows.schema, list(cut(rows, random)), version, page_bytes)
+        batches = list(cut(rows, random))
+        folder = tmp_path / str(case)
+        dataset = dataset_of(lance, folder, rows, batches, version, page_bytes)
         try:
-            check_file(lance, path, rows, random)
+            check_dataset(dataset, rows, random)
+            # The file reader cannot read columns of several items a row beside others.
+            if shape != "fixed list of struct":
+                check_file(lance, folder / "data" / "0.lance", rows, random)
         except Exception as error:
             raise AssertionError(f"{case}, pages of {page_bytes} bytes") from error
 
@@ -46,10 +50,8 @@ def test_a_file_is_a_fragment_of_a_dataset(tmp_path, version):
             "l": pa.array([[j, None] * (j % 3) for j in range(5000)], pa.list_(pa.int32())),
         }
     )
-    data = tmp_path / "t.lance" / "data"
-    data.mkdir(parents=True)
-    written = write_file(data / "0.lance", rows.schema, list(cut(rows, random)), version, 4000)
-    dataset = dataset_of(lance, tmp_path / "t.lance", "0.lance", rows.schema, written)
+    batches = list(cut(rows, random))
+    dataset = dataset_of(lance, tmp_path / "t.lance", rows, batches, version, 4000)
     assert_same_rows(dataset.to_table(), rows)
     wanted = [4999, 0, 17, 17, 2500]
     assert_same_rows(dataset.take(wanted), take_rows(rows, np.array(wanted)))

@@ -279,4 +279,37 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> Decompress(CompressionScheme schem
   return buffer;
 }
 
+GeneralCompressor::GeneralCompressor(CompressionScheme scheme,
+                                     std::unique_ptr<arrow::util::Codec> codec)
+    : scheme_(scheme), codec_(std::move(codec)) {}
+GeneralCompressor::~GeneralCompressor() = default;
+
+arrow::Result<std::unique_ptr<GeneralCompressor>> GeneralCompressor::Make(
+    CompressionScheme scheme, std::optional<int> level) {
+  const bool is_lz4 = scheme == CompressionScheme::kLz4;
+  // Level 0 is the default of zstd, and LZ4 has no levels in blocks of its fast kind.
+  const bool has_level = !is_lz4 && level.value_or(0) != 0;
+  ARROW_ASSIGN_OR_RAISE(
+      auto codec,
+      arrow::util::Codec::Create(is_lz4 ? arrow::Compression::LZ4 : arrow::Compression::ZSTD,
+                                 has_level ? *level : arrow::util::kUseDefaultCompressionLevel));
+  return std::unique_ptr<GeneralCompressor>(new GeneralCompressor(scheme, std::move(codec)));
+}
+
+arrow::Status GeneralCompressor::Append(Bytes bytes, OutputBytes* out) {
+  const auto size = std::ssize(bytes);
+  if (scheme_ == CompressionScheme::kLz4) {
+    if (size > INT32_MAX) return arrow::Status::CapacityError("LZ4 of more than 2 GiB");
+    out->AppendValue(static_cast<uint32_t>(size));
+  } else {
+    out->AppendValue(static_cast<uint64_t>(size));
+  }
+  const int64_t limit = codec_->MaxCompressedLen(size, bytes.data());
+  const size_t begin = out->size();
+  uint8_t* to = out->Grow(static_cast<size_t>(limit));
+  ARROW_ASSIGN_OR_RAISE(const int64_t compressed, codec_->Compress(size, bytes.data(), limit, to));
+  out->Truncate(begin + static_cast<size_t>(compressed));
+  return arrow::Status::OK();
+}
+
 }  // namespace croupier::format

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 #include <arrow/util/type_fwd.h>
 
+#include "croupier/format/encoding/output_bytes.h"
 #include "croupier/format/encoding/page_layout.h"
 #include "croupier/format/encoding/value_block.h"
 
@@ -65,5 +67,25 @@ class CompressedBytes {
 /// Decompress a whole buffer.
 arrow::Result<std::shared_ptr<arrow::Buffer>> Decompress(CompressionScheme scheme, Bytes bytes,
                                                          arrow::MemoryPool* pool);
+
+/// Compresses buffers and values, framed as CompressedBytes reads them. Not thread-safe.
+class GeneralCompressor {
+ public:
+  /// \param level of the codec; none: its default
+  /// \return Invalid for a level that the codec does not have
+  static arrow::Result<std::unique_ptr<GeneralCompressor>> Make(CompressionScheme scheme,
+                                                                std::optional<int> level);
+  ~GeneralCompressor();
+
+  CompressionScheme scheme() const { return scheme_; }
+  /// Append the compressed form of some bytes.
+  arrow::Status Append(Bytes bytes, OutputBytes* out);
+
+ private:
+  GeneralCompressor(CompressionScheme scheme, std::unique_ptr<arrow::util::Codec> codec);
+
+  CompressionScheme scheme_;
+  std::unique_ptr<arrow::util::Codec> codec_;
+};
 
 }  // namespace croupier::format

@@ -14,6 +14,7 @@
 #include "croupier/format/manifest/schema_writer.h"
 #include "croupier/format/wire/wire_writer.h"
 #include "croupier/format/write/column_writer.h"
+#include "croupier/format/write/encoding_keys.h"
 #include "croupier/format/write/leaf_plan.h"
 
 namespace croupier::format {
@@ -125,7 +126,9 @@ class DataFileWriter::Impl {
     ARROW_ASSIGN_OR_RAISE(plans_, PlanLeaves(fields_));
     for (const LeafPlan& plan : plans_) {
       pages_.push_back(std::make_unique<ColumnPages>(&file_, plan.page_rows_per_row()));
-      columns_.emplace_back(&plan, options_.page_bytes, &encoder_, pages_.back().get(), pool_);
+      ARROW_ASSIGN_OR_RAISE(const auto keys, EncodingKeys::Of(plan));
+      columns_.emplace_back(&plan, keys, options_.page_bytes, &encoder_, pages_.back().get(),
+                            pool_);
     }
     return arrow::Status::OK();
   }

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <arrow/status.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/format/encoding/general_compression.h"
 #include "croupier/format/encoding/output_bytes.h"
 #include "croupier/format/encoding/page_layout.h"
 #include "croupier/format/write/leaf_values.h"
@@ -74,5 +76,16 @@ ChunkEncoderPtr MakeVariableChunks(const LeafValues& values, int64_t max_chunk_b
 ///
 /// \param word_bits of a value: 8, 16, 32 or 64
 ChunkEncoderPtr MakeBitpackedChunks(const uint8_t* values, int64_t num_values, int64_t word_bits);
+
+/// Make an encoder of runs of equal words.
+ChunkEncoderPtr MakeRunChunks(const uint8_t* values, int64_t num_values, int64_t word_bits);
+/// Make an encoder that splits words of 32 or 64 bits into streams of their bytes.
+ChunkEncoderPtr MakeByteStreamChunks(const uint8_t* values, int64_t num_values, int64_t word_bits);
+/// Make an encoder that compresses what another one gives: the first buffer of each chunk.
+ChunkEncoderPtr MakeCompressedChunks(ChunkEncoderPtr inner,
+                                     std::unique_ptr<GeneralCompressor> compressor,
+                                     arrow::MemoryPool* pool);
+/// Make an encoder that says of another one's values that they are compressed by FSST.
+ChunkEncoderPtr MakeFsstChunks(ChunkEncoderPtr inner, std::string symbol_table);
 
 }  // namespace croupier::format

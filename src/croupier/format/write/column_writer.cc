@@ -6,9 +6,10 @@
 
 namespace croupier::format {
 
-ColumnWriter::ColumnWriter(const LeafPlan* plan, int64_t page_bytes, PageEncoder* encoder,
-                           PageSink* sink, arrow::MemoryPool* pool)
+ColumnWriter::ColumnWriter(const LeafPlan* plan, const EncodingKeys& keys, int64_t page_bytes,
+                           PageEncoder* encoder, PageSink* sink, arrow::MemoryPool* pool)
     : plan_(plan),
+      keys_(keys),
       page_bytes_(page_bytes),
       max_invisible_(MaxInvisibleLevels(*plan)),
       encoder_(encoder),
@@ -91,7 +92,7 @@ arrow::Status ColumnWriter::Flush() {
 }
 
 arrow::Status ColumnWriter::WritePage(const PageRows& rows) {
-  ARROW_ASSIGN_OR_RAISE(const auto layout, encoder_->Encode(*plan_, rows));
+  ARROW_ASSIGN_OR_RAISE(const auto layout, encoder_->Encode(*plan_, keys_, rows));
   return sink_->Write(rows.num_rows, layout, encoder_->buffers());
 }
 

@@ -9,6 +9,7 @@
 #include <arrow/status.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/format/write/encoding_keys.h"
 #include "croupier/format/write/leaf_plan.h"
 #include "croupier/format/write/leaf_values.h"
 #include "croupier/format/write/page_encoder.h"
@@ -28,8 +29,8 @@ class ColumnWriter {
   };
 
   /// \param plan must outlive this, as encoder and sink must
-  ColumnWriter(const LeafPlan* plan, int64_t page_bytes, PageEncoder* encoder, PageSink* sink,
-               arrow::MemoryPool* pool);
+  ColumnWriter(const LeafPlan* plan, const EncodingKeys& keys, int64_t page_bytes,
+               PageEncoder* encoder, PageSink* sink, arrow::MemoryPool* pool);
 
   /// Add all rows of a column of the table; those that fill a page are written.
   arrow::Status Append(const std::shared_ptr<arrow::ArrayData>& column);
@@ -49,6 +50,7 @@ class ColumnWriter {
   int64_t num_invisible() const { return num_levels_ - values_.num_values(); }
 
   const LeafPlan* plan_;
+  EncodingKeys keys_;
   int64_t page_bytes_;
   int64_t max_invisible_;
   PageEncoder* encoder_;

@@ -56,8 +56,7 @@ void AppendScalar(const uint8_t* value, size_t size, OutputBytes* out) {
 
 }  // namespace
 
-arrow::Result<PageLayout> PageEncoder::EncodeAllNull(const LeafPlan& plan, const PageRows&,
-                                                     const WrittenLevels& levels) {
+PageLayout PageEncoder::EncodeAllNull(const LeafPlan& plan, const WrittenLevels& levels) {
   ConstantLayout layout;
   layout.layers = levels.layers;
   if (plan.layers.empty()) {

@@ -16,6 +16,14 @@ namespace croupier::format {
 
 namespace {
 
+// Of values that are compressed without being asked to, the longest is longer than this; so many
+// bytes have the values of a page then.
+constexpr int64_t kMinLongBytes = 32 << 10;
+constexpr int64_t kMinCompressedBytes = 32 << 10;
+constexpr double kMinCompressionSaving = 0.1;
+constexpr int64_t kNumSampled = 4;
+constexpr int64_t kMaxSampledBytes = 128 << 10;
+
 // Writes control words: repetition << bits | definition level.
 class ControlWordWriter {
  public:
@@ -132,6 +140,51 @@ class FixedRecordWriter {
   size_t num_bytes_ = 0;
 };
 
+// Whether values are to be compressed one by one: those of which one is long, or on request.
+bool WantsCompression(const LeafValues& values, const EncodingKeys& keys) {
+  if (values.SizeOf(0, values.num_values) < kMinCompressedBytes) return false;
+  if (keys.compression == EncodingKeys::Compression::kAutomatic) {
+    return LongestValue(values) > kMinLongBytes;
+  }
+  return keys.compression == EncodingKeys::Compression::kGeneral;
+}
+
+// Compress some of the values, to see whether the rest is worth the work: images are not.
+arrow::Result<bool> DoesCompress(const LeafValues& values, GeneralCompressor* compressor,
+                                 OutputBytes* scratch) {
+  size_t raw_size = 0;
+  scratch->Clear();
+  const int64_t count = std::min(kNumSampled, values.num_values);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t value = i * values.num_values / count;
+    const auto size =
+        static_cast<size_t>(std::min(values.SizeOf(value, value + 1), kMaxSampledBytes));
+    raw_size += size;
+    ARROW_RETURN_NOT_OK(compressor->Append({values.data + values.offset(value), size}, scratch));
+  }
+  return static_cast<double>(scratch->size()) <
+         static_cast<double>(raw_size) * (1 - kMinCompressionSaving);
+}
+
+// Compress each value by itself, into `data` and `offsets` as wide as those of the values.
+arrow::Status CompressValues(const LeafValues& values, GeneralCompressor* compressor,
+                             OutputBytes* data, OutputBytes* offsets) {
+  const auto width = static_cast<size_t>(values.shape->offset_bits / 8);
+  offsets->AppendZeros(width);
+  for (int64_t i = 0; i < values.num_values; ++i) {
+    const auto size = static_cast<size_t>(values.SizeOf(i, i + 1));
+    if (size > 0) {
+      ARROW_RETURN_NOT_OK(compressor->Append({values.data + values.offset(i), size}, data));
+    }
+    const uint64_t end = data->size();
+    offsets->Append(&end, width);
+  }
+  if (width == 4 && data->size() > INT32_MAX) {
+    return arrow::Status::CapacityError("a page has more than 2 GiB of compressed values");
+  }
+  return arrow::Status::OK();
+}
+
 }  // namespace
 
 arrow::Result<PageLayout> PageEncoder::EncodeFixedRecords(const PageRows& rows,
@@ -171,15 +224,45 @@ arrow::Result<PageLayout> PageEncoder::EncodeFixedRecords(const PageRows& rows,
   return PageLayout{std::move(layout)};
 }
 
-arrow::Result<PageLayout> PageEncoder::EncodeVariableRecords(const PageRows& rows,
+arrow::Result<PageLayout> PageEncoder::EncodeVariableRecords(const EncodingKeys& keys,
+                                                             const PageRows& rows,
                                                              const WrittenLevels& levels) {
+  const LeafValues& values = rows.values;
+  const auto variable =
+      MakeEncoding(VariableEncoding{MakeFlat(static_cast<uint64_t>(values.shape->offset_bits))});
+  if (WantsCompression(values, keys)) {
+    // Not LZ4: the reference reader fails on pages of it with nulls.
+    ARROW_ASSIGN_OR_RAISE(
+        auto compressor, GeneralCompressor::Make(CompressionScheme::kZstd, keys.compression_level));
+    ARROW_ASSIGN_OR_RAISE(const bool does_compress,
+                          DoesCompress(values, compressor.get(), &extra_));
+    extra_.Clear();
+    if (does_compress) {
+      ARROW_RETURN_NOT_OK(CompressValues(values, compressor.get(), &extra_, &words_));
+      LeafValues compressed;
+      compressed.shape = values.shape;
+      compressed.num_values = values.num_values;
+      compressed.data = extra_.data();
+      compressed.offsets = words_.data();
+      return WriteVariableRecords(
+          compressed, rows, levels,
+          MakeEncoding(GeneralEncoding{CompressionScheme::kZstd, variable}));
+    }
+  }
+  if (WantsFsst(values, keys) && fsst_.Encode(values, MinFsstSaving(keys))) {
+    return WriteVariableRecords(fsst_.values(), rows, levels,
+                                MakeEncoding(FsstEncoding{fsst_.symbol_table(), variable}));
+  }
+  return WriteVariableRecords(values, rows, levels, variable);
+}
+
+PageLayout PageEncoder::WriteVariableRecords(const LeafValues& values, const PageRows& rows,
+                                             const WrittenLevels& levels, EncodingPtr encoding) {
   const ControlWordWriter words(levels);
   auto layout = LayoutOf(rows, levels, words);
-  const LeafValues& values = rows.values;
   const auto length_bytes = static_cast<size_t>(values.shape->offset_bits / 8);
   layout.bits_per_offset = static_cast<uint32_t>(values.shape->offset_bits);
-  layout.value_compression =
-      MakeEncoding(VariableEncoding{MakeFlat(static_cast<uint64_t>(values.shape->offset_bits))});
+  layout.value_compression = std::move(encoding);
   const auto num_levels = static_cast<size_t>(levels.num_levels);
   size_t data_bytes = num_levels * words.num_bytes() +
                       static_cast<size_t>(levels.num_valid) * length_bytes +

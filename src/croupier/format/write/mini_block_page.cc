@@ -54,6 +54,22 @@ void Patch(OutputBytes* bytes, size_t* place, size_t value) {
 
 }  // namespace
 
+arrow::Result<PageLayout> PageEncoder::EncodeChunks(const EncodingKeys& keys, const PageRows& rows,
+                                                    const WrittenLevels& levels) {
+  const LeafValues& values = rows.values;
+  ChunkEncoderPtr chunks;
+  if (values.shape->kind != LeafShape::Kind::kVariable) {
+    chunks = ChooseFixedChunks(values, keys);
+  } else if (WantsFsst(values, keys) && fsst_.Encode(values, MinFsstSaving(keys))) {
+    chunks = MakeFsstChunks(MakeVariableChunks(fsst_.values(), keys.minichunk_bytes),
+                            fsst_.symbol_table());
+  } else {
+    chunks = MakeVariableChunks(values, keys.minichunk_bytes);
+  }
+  ARROW_ASSIGN_OR_RAISE(chunks, CompressChunks(std::move(chunks), values.num_values, keys, pool_));
+  return EncodeMiniBlock(chunks.get(), rows, levels, {});
+}
+
 arrow::Result<PageLayout> PageEncoder::EncodeMiniBlock(ChunkEncoder* values, const PageRows& rows,
                                                        const WrittenLevels& levels,
                                                        MiniBlockLayout layout) {

@@ -26,6 +26,19 @@ struct WrittenLevels {
   bool is_visible(size_t entry) const { return def.empty() || def[entry] <= max_visible_def; }
 };
 
+/// Call `call(value, is_valid)` with each value of a page, in order.
+template <typename Call>
+void ForEachValue(const WrittenLevels& levels, int64_t num_values, const Call& call) {
+  if (levels.def.empty()) {
+    for (int64_t value = 0; value < num_values; ++value) call(value, true);
+    return;
+  }
+  int64_t value = 0;
+  for (const uint16_t def : levels.def) {
+    if (def <= levels.max_visible_def) call(value++, def == 0);
+  }
+}
+
 /// Number the levels of a page.
 ///
 /// Layers inside the innermost list, or all of them without one, are said to be nullable only where
