@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "croupier/storage/local_file_writer.h"
+
 namespace croupier::storage {
 
 namespace {
@@ -171,7 +173,63 @@ class LocalStore : public ObjectStore {
     return List(directory, /*directories=*/true, options);
   }
 
+  arrow::Status CheckWritable() const override { return arrow::Status::OK(); }
+
+  arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path) const override {
+    ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
+    return CreateLocalFile(location);
+  }
+
+  arrow::Result<bool> PutIfAbsent(const std::string& path,
+                                  std::span<const uint8_t> bytes) const override {
+    ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
+    return PutLocalFileIfAbsent(location, bytes);
+  }
+
+  arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes) const override {
+    ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
+    return ReplaceLocalFile(location, bytes);
+  }
+
+  arrow::Status Delete(const std::string& path) const override {
+    ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
+    if (unlink(location.c_str()) == 0) return arrow::Status::OK();
+    return FromErrno(errno, location, "delete the file");
+  }
+
+  arrow::Status DeleteDirectory(const std::string& directory) const override {
+    ARROW_ASSIGN_OR_RAISE(const auto location, LocateBelow(directory));
+    std::error_code error;
+    std::filesystem::remove_all(location, error);
+    if (error) return FromErrno(error.value(), location, "delete the directory");
+    return arrow::Status::OK();
+  }
+
+  arrow::Status RenameDirectory(const std::string& from, const std::string& to) const override {
+    ARROW_ASSIGN_OR_RAISE(const auto location, LocateBelow(from));
+    ARROW_ASSIGN_OR_RAISE(const auto target, LocateBelow(to));
+    if (renameat2(AT_FDCWD, location.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
+      return arrow::Status::OK();
+    }
+    return FromErrno(errno, location, ("rename the directory to " + target).c_str());
+  }
+
+  arrow::Result<int64_t> ModifiedAt(const std::string& path) const override {
+    ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
+    struct stat status;
+    if (stat(location.c_str(), &status) != 0) return FromErrno(errno, location, "stat");
+    return int64_t{status.st_mtim.tv_sec} * 1000000 + status.st_mtim.tv_nsec / 1000;
+  }
+
  private:
+  // The place of a directory that is not the root itself.
+  arrow::Result<std::string> LocateBelow(const std::string& path) const {
+    ARROW_ASSIGN_OR_RAISE(auto location, Locate(path));
+    const auto normal = std::filesystem::path(path).lexically_normal();
+    if (!normal.empty() && normal != "." && normal != "./") return location;
+    return arrow::Status::Invalid(root_, ": not the name of a directory below: '", path, "'");
+  }
+
   arrow::Result<std::string> Locate(const std::string& path) const {
     ARROW_RETURN_NOT_OK(CheckInside(root_, path));
     return (std::filesystem::path(root_) / path).string();

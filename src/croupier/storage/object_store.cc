@@ -66,6 +66,36 @@ arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadWhole(
   return *buffers;
 }
 
+arrow::Status ObjectStore::CheckWritable() const {
+  return arrow::Status::NotImplemented(
+      location(),
+      ": cannot write here. Writing needs a request that creates an object only if it does not "
+      "exist, and none was tested with this kind of store; paths, file:// and memory:// can be "
+      "written");
+}
+
+arrow::Result<std::unique_ptr<ObjectWriter>> ObjectStore::OpenWrite(const std::string&) const {
+  return CheckWritable();
+}
+
+arrow::Result<bool> ObjectStore::PutIfAbsent(const std::string&, std::span<const uint8_t>) const {
+  return CheckWritable();
+}
+
+arrow::Status ObjectStore::Put(const std::string&, std::span<const uint8_t>) const {
+  return CheckWritable();
+}
+
+arrow::Status ObjectStore::Delete(const std::string&) const { return CheckWritable(); }
+
+arrow::Status ObjectStore::DeleteDirectory(const std::string&) const { return CheckWritable(); }
+
+arrow::Status ObjectStore::RenameDirectory(const std::string&, const std::string&) const {
+  return CheckWritable();
+}
+
+arrow::Result<int64_t> ObjectStore::ModifiedAt(const std::string&) const { return CheckWritable(); }
+
 arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(const std::shared_ptr<const Object>& object,
                                                         int64_t limit_bytes,
                                                         const CancelToken& cancel) {

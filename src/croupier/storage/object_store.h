@@ -11,6 +11,7 @@
 #include <arrow/status.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/base/byte_sink.h"
 #include "croupier/cancel.h"
 #include "croupier/storage.h"
 #include "croupier/storage/range_coalescer.h"
@@ -62,10 +63,28 @@ struct ListOptions {
   const CancelToken* cancel = &CancelToken::Never();
 };
 
+/// One object that is being written from its first byte on.
+///
+/// For one thread, in the process that began it. What is destroyed before Close is given up, and
+/// leaves nothing behind unless the process ends before.
+class ObjectWriter : public ByteSink {
+ public:
+  /// Bytes appended so far.
+  virtual int64_t size_bytes() const = 0;
+
+  /// Make the object complete and durable; nothing can be appended afterwards.
+  ///
+  /// \return IOError, with the errno detail; the object must then be taken for lost
+  virtual arrow::Status Close() = 0;
+};
+
 /// The objects below one root, named by relative paths with '/' between parts.
 ///
 /// Any number of threads may call. Usable in a forked child. What waits for a network ends within
 /// 0.2 s when cancelled.
+///
+/// Directories come and go with the objects in them. Errors of the system keep its errno detail: a
+/// full disk, a missing permission.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -96,6 +115,42 @@ class ObjectStore {
   /// List the names of the directories right below a directory, in the order of their bytes.
   virtual arrow::Result<std::vector<std::string>> ListDirectories(
       const std::string& directory, const ListOptions& options = {}) const = 0;
+
+  // Writing. A kind of store takes part only if its PutIfAbsent is known, by test, to let one of
+  // several writers win: these defaults refuse with the words of CheckWritable.
+
+  /// Tell whether this kind of store can be written: NotImplemented, with the reason, if not.
+  virtual arrow::Status CheckWritable() const;
+
+  /// Begin an object with a name that nothing else has, or will read before Close.
+  ///
+  /// \return IOError if there is such an object already, or the storage fails
+  virtual arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path) const;
+
+  /// Make a whole object, durably, unless there is one of its name. Of several callers at the same
+  /// time one wins; a reader sees the object whole or not at all, also after a crash.
+  ///
+  /// \return whether this call made the object; IOError says nothing about that: it may be there
+  virtual arrow::Result<bool> PutIfAbsent(const std::string& path,
+                                          std::span<const uint8_t> bytes) const;
+
+  /// Make a whole object, or replace the one there is: a reader sees one of them.
+  virtual arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes) const;
+
+  /// Delete an object; IOError if it is missing (IsNotFound tells).
+  virtual arrow::Status Delete(const std::string& path) const;
+
+  /// Delete a directory with all below it; nothing happens if it is missing.
+  virtual arrow::Status DeleteDirectory(const std::string& directory) const;
+
+  /// Rename a directory with all below it, at once.
+  ///
+  /// \return IOError if `from` is missing (IsNotFound tells) or there is something at `to`;
+  ///         NotImplemented where a store can only copy
+  virtual arrow::Status RenameDirectory(const std::string& from, const std::string& to) const;
+
+  /// When an object was last written: microseconds since the epoch, by the clock of the store.
+  virtual arrow::Result<int64_t> ModifiedAt(const std::string& path) const;
 };
 
 /// Tell whether a status of this room means that an object or directory does not exist.

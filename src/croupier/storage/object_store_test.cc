@@ -224,7 +224,10 @@ TEST(OpenObjectStoreTest, FindsObjectsInMemoryByName) {
   EXPECT_EQ(store->location(), "memory://suite/t");
   EXPECT_EQ(store->ListFiles("").ValueOrDie(), std::vector<std::string>{"a.txt"});
   EXPECT_EQ(ReadWhole(store->Open("a.txt").ValueOrDie(), 100).ValueOrDie()->ToString(), "new");
-  EXPECT_TRUE(OpenObjectStore("memory://nobody/t").status().IsInvalid());
+  // A new name is an empty store.
+  const auto empty = OpenObjectStore("memory://nobody/t").ValueOrDie();
+  EXPECT_TRUE(IsNotFound(empty->Open("a.txt").status()));
+  EXPECT_TRUE(IsNotFound(empty->ListFiles("").status()));
 }
 
 TEST(OpenObjectStoreTest, OpensCloudStoresWithoutAskingThem) {
