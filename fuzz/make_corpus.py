@@ -172,6 +172,14 @@ def write_manifests():
         file = path.read_bytes()
         (offset,) = struct.unpack_from("<Q", file, len(file) - 16)
         write("manifest", file[offset + 4 : -16])
+        if len(file) <= MAX_FILE_BYTES:
+            write("manifest_file", file)
+        if offset > 4:
+            write("manifest_file", file[4:offset])  # a transaction
+    # An index section: {name, key fields, bitmap of fragments}.
+    bitmap = bytes.fromhex("3a300000 01000000 0000 0100 10000000 0000 0500".replace(" ", ""))
+    index = b"\x12\x01\x00\x1a\x05a_idx\x2a" + bytes([len(bitmap)]) + bitmap
+    write("manifest_file", b"\x0a" + bytes([len(index)]) + index)
 
 
 def write_row_ids():

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstring>
 #include <utility>
 
@@ -28,6 +29,11 @@ constexpr uint32_t kMaxContainers = 1 << 16;
 // Up to this many containers, a bitmap with run containers has no table of offsets.
 constexpr uint32_t kMinContainersWithOffsets = 4;
 constexpr size_t kBitmapContainerBytes = 8192;
+
+template <std::unsigned_integral T>
+void AppendLittleEndian(T value, std::vector<uint8_t>* bytes) {
+  for (size_t i = 0; i < sizeof(T); ++i) bytes->push_back(static_cast<uint8_t>(value >> 8 * i));
+}
 
 // The values of the only column of an IPC file, in the order of the file.
 arrow::Result<std::vector<uint32_t>> ReadOffsets(const std::shared_ptr<arrow::Buffer>& bytes,
@@ -185,6 +191,71 @@ size_t DeletionVector::FirstRunEndingAfter(uint32_t offset) const {
       std::upper_bound(runs_.begin(), runs_.end(), offset,
                        [](uint32_t value, const Run& run) { return value < run.end; }) -
       runs_.begin());
+}
+
+std::shared_ptr<const DeletionVector> DeletionVector::Union(const DeletionVector& a,
+                                                            const DeletionVector& b) {
+  auto both = std::make_shared<DeletionVector>();
+  auto i = a.runs_.begin();
+  auto k = b.runs_.begin();
+  while (i != a.runs_.end() || k != b.runs_.end()) {
+    const bool is_of_a = k == b.runs_.end() || (i != a.runs_.end() && i->begin <= k->begin);
+    const Run& next = is_of_a ? *i++ : *k++;
+    if (both->runs_.empty() || next.begin > both->runs_.back().end) {
+      both->runs_.push_back({next.begin, next.end, 0});
+    } else {
+      both->runs_.back().end = std::max(both->runs_.back().end, next.end);
+    }
+  }
+  for (Run& run : both->runs_) {
+    run.num_deleted_before = static_cast<uint32_t>(both->num_deleted_);
+    both->num_deleted_ += run.end - run.begin;
+  }
+  return both;
+}
+
+std::vector<uint8_t> DeletionVector::WriteBitmap() const {
+  // Low halves of the values, by their high half.
+  struct Container {
+    uint16_t high = 0;
+    std::vector<uint16_t> lows;
+  };
+  std::vector<Container> containers;
+  for (const Run& run : runs_) {
+    for (uint64_t value = run.begin; value < run.end; ++value) {
+      const auto high = static_cast<uint16_t>(value >> 16);
+      if (containers.empty() || containers.back().high != high) containers.push_back({high, {}});
+      containers.back().lows.push_back(static_cast<uint16_t>(value));
+    }
+  }
+  std::vector<uint8_t> bytes;
+  AppendLittleEndian(kCookieWithoutRuns, &bytes);
+  AppendLittleEndian(static_cast<uint32_t>(containers.size()), &bytes);
+  for (const auto& container : containers) {
+    AppendLittleEndian(container.high, &bytes);
+    AppendLittleEndian(static_cast<uint16_t>(container.lows.size() - 1), &bytes);
+  }
+  const auto size_of = [](const Container& container) {
+    const bool is_array = container.lows.size() <= kMaxArrayCardinality;
+    return is_array ? container.lows.size() * sizeof(uint16_t) : kBitmapContainerBytes;
+  };
+  size_t offset = bytes.size() + containers.size() * sizeof(uint32_t);
+  for (const auto& container : containers) {
+    AppendLittleEndian(static_cast<uint32_t>(offset), &bytes);
+    offset += size_of(container);
+  }
+  for (const auto& container : containers) {
+    if (container.lows.size() <= kMaxArrayCardinality) {
+      for (const uint16_t low : container.lows) AppendLittleEndian(low, &bytes);
+      continue;
+    }
+    const size_t begin = bytes.size();
+    bytes.resize(begin + kBitmapContainerBytes);
+    for (const uint16_t low : container.lows) {
+      bytes[begin + low / 8] = static_cast<uint8_t>(bytes[begin + low / 8] | 1U << low % 8);
+    }
+  }
+  return bytes;
 }
 
 bool DeletionVector::Contains(uint32_t offset) const {

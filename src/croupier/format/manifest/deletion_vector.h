@@ -37,6 +37,13 @@ class DeletionVector {
   static arrow::Result<std::shared_ptr<const DeletionVector>> FromSorted(
       std::span<const uint32_t> offsets, int64_t num_physical_rows);
 
+  /// Make the union of two.
+  static std::shared_ptr<const DeletionVector> Union(const DeletionVector& a,
+                                                     const DeletionVector& b);
+
+  /// Write the bitmap form, without run containers: what ParseBitmap reads.
+  std::vector<uint8_t> WriteBitmap() const;
+
   int64_t num_deleted() const { return num_deleted_; }
   const std::vector<Run>& runs() const { return runs_; }
 

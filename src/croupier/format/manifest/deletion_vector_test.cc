@@ -423,5 +423,53 @@ TEST(DeletionVectorTest, RandomSetsAnswerAsASetDoes) {
   }
 }
 
+TEST(DeletionVectorTest, WhatIsWrittenIsReadAgain) {
+  // Few, a full container, one value more than an array holds, runs over containers, the ends.
+  std::vector<std::vector<uint32_t>> cases = {{}, {0}, {5, 6, 7, 70000, 4294967294}};
+  for (const uint32_t count : {4096, 4097, 65536, 200000}) {
+    auto& dense = cases.emplace_back(count);
+    std::iota(dense.begin(), dense.end(), 100);
+    auto& sparse = cases.emplace_back(count);
+    for (uint32_t i = 0; i < count; ++i) sparse[i] = i * 3;
+  }
+  for (const auto& offsets : cases) {
+    const auto vector = DeletionVector::FromSorted(offsets, kMaxRows).ValueOrDie();
+    ExpectOffsets(DeletionVector::ParseBitmap(vector->WriteBitmap(), kMaxRows), offsets);
+  }
+}
+
+TEST(DeletionVectorTest, WritesTheBytesOfTheReferenceWriter) {
+  // A bitmap file without run containers is what the reference writer wrote.
+  int num_compared = 0;
+  const auto root = testing::GoldenPath("tables/deletions_bitmap.lance/_deletions");
+  for (const auto& entry : std::filesystem::directory_iterator(root)) {
+    if (entry.path().extension() != ".bin") continue;
+    const auto bytes = testing::ReadGolden("tables/deletions_bitmap.lance/_deletions/" +
+                                           entry.path().filename().string());
+    if (bytes[0] == 0x3b) continue;
+    EXPECT_EQ(DeletionVector::ParseBitmap(bytes, kMaxRows).ValueOrDie()->WriteBitmap(), bytes);
+    ++num_compared;
+  }
+  EXPECT_GT(num_compared, 0);
+}
+
+TEST(DeletionVectorTest, AUnionHasTheRowsOfBoth) {
+  for (int round = 0; round < 200; ++round) {
+    std::set<uint32_t> a;
+    std::set<uint32_t> b;
+    for (uint64_t i = 0; i < 40; ++i) {
+      const uint64_t bits = Mix64(static_cast<uint64_t>(round) * 1000 + i);
+      (bits % 2 == 0 ? a : b).insert(static_cast<uint32_t>(bits >> 8) % 60);
+    }
+    const auto make = [](const std::set<uint32_t>& offsets) {
+      return DeletionVector::FromSorted(std::vector<uint32_t>(offsets.begin(), offsets.end()), 60)
+          .ValueOrDie();
+    };
+    auto both = a;
+    both.insert(b.begin(), b.end());
+    ExpectOffsets(DeletionVector::Union(*make(a), *make(b)), {both.begin(), both.end()});
+  }
+}
+
 }  // namespace
 }  // namespace croupier::format

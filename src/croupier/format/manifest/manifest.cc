@@ -11,6 +11,7 @@
 
 #include "croupier/base/byte_reader.h"
 #include "croupier/format/file/file_footer.h"
+#include "croupier/format/wire/wire_edit.h"
 #include "croupier/format/wire/wire_reader.h"
 
 namespace croupier::format {
@@ -26,168 +27,6 @@ constexpr uint64_t kReadableFlags =
 constexpr uint64_t kPairedFlags = 256 | 1024 | 16384 | 65536;
 // Field ids are never used again: a flag for writers, with a high-water mark in the manifest.
 constexpr uint64_t kFlagFieldIds = 32768;
-
-// Calls `handle(field)` for each field of a message.
-template <typename Handle>
-arrow::Status ForEachField(std::span<const uint8_t> message, Handle handle) {
-  for (WireReader reader(message); !reader.done();) {
-    ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
-    ARROW_RETURN_NOT_OK(handle(field));
-  }
-  return arrow::Status::OK();
-}
-
-// File names of a manifest are hostile: they must stay in their directory.
-arrow::Status CheckFileName(const std::string& path) {
-  bool leads_out = path.empty() || path.starts_with('/') || path.find('\0') != std::string::npos ||
-                   path.find('\\') != std::string::npos;
-  for (size_t begin = 0; begin <= path.size();) {
-    const size_t end = std::min(path.find('/', begin), path.size());
-    leads_out = leads_out || path.substr(begin, end - begin) == "..";
-    begin = end + 1;
-  }
-  if (!leads_out) return arrow::Status::OK();
-  return arrow::Status::SerializationError("manifest: a data file leads out of its directory: '",
-                                           path, "'");
-}
-
-arrow::Result<DataFile> ParseDataFile(std::span<const uint8_t> message) {
-  DataFile file;
-  ARROW_RETURN_NOT_OK(ForEachField(message, [&](const WireField& field) -> arrow::Status {
-    switch (field.number) {
-      case 1: {
-        ARROW_ASSIGN_OR_RAISE(file.path, field.AsString());
-        return arrow::Status::OK();
-      }
-      case 2:
-        return field.AppendTo(&file.fields);
-      case 3:
-        return field.AppendTo(&file.column_indices);
-      case 4: {
-        ARROW_ASSIGN_OR_RAISE(file.major_version, field.AsUint32());
-        return arrow::Status::OK();
-      }
-      case 5: {
-        ARROW_ASSIGN_OR_RAISE(file.minor_version, field.AsUint32());
-        return arrow::Status::OK();
-      }
-      case 6: {
-        ARROW_ASSIGN_OR_RAISE(const uint64_t size, field.AsUnsigned());
-        if (size > INT64_MAX) {
-          return arrow::Status::SerializationError("manifest: a data file is too large: ", size);
-        }
-        if (size > 0) file.size_bytes = static_cast<int64_t>(size);
-        return arrow::Status::OK();
-      }
-      case 7: {
-        ARROW_ASSIGN_OR_RAISE(file.base_id, field.AsUint32());
-        return arrow::Status::OK();
-      }
-      default:
-        return arrow::Status::OK();
-    }
-  }));
-  ARROW_RETURN_NOT_OK(CheckFileName(file.path));
-  if (!file.column_indices.empty() && file.column_indices.size() < file.fields.size()) {
-    return arrow::Status::SerializationError("manifest: data file '", file.path, "' has ",
-                                             file.fields.size(), " fields and ",
-                                             file.column_indices.size(), " column indices");
-  }
-  return file;
-}
-
-arrow::Result<DeletionFile> ParseDeletionFile(std::span<const uint8_t> message) {
-  DeletionFile file;
-  ARROW_RETURN_NOT_OK(ForEachField(message, [&](const WireField& field) -> arrow::Status {
-    switch (field.number) {
-      case 1: {
-        ARROW_ASSIGN_OR_RAISE(const uint64_t type, field.AsUnsigned());
-        if (type > 1) {
-          return arrow::Status::NotImplemented("cannot read a deletion file of the type ", type);
-        }
-        file.type = static_cast<DeletionFile::Type>(type);
-        return arrow::Status::OK();
-      }
-      case 2: {
-        ARROW_ASSIGN_OR_RAISE(file.read_version, field.AsUnsigned());
-        return arrow::Status::OK();
-      }
-      case 3: {
-        ARROW_ASSIGN_OR_RAISE(file.id, field.AsUnsigned());
-        return arrow::Status::OK();
-      }
-      case 4: {
-        ARROW_ASSIGN_OR_RAISE(file.num_deleted_rows, field.AsUnsigned());
-        return arrow::Status::OK();
-      }
-      case 7: {
-        ARROW_ASSIGN_OR_RAISE(file.base_id, field.AsUint32());
-        return arrow::Status::OK();
-      }
-      default:
-        return arrow::Status::OK();
-    }
-  }));
-  return file;
-}
-
-arrow::Status AssignBytes(const WireField& field, std::optional<std::string>* text) {
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, field.AsBytes());
-  text->emplace(bytes.begin(), bytes.end());
-  return arrow::Status::OK();
-}
-
-arrow::Result<Fragment> ParseFragment(std::span<const uint8_t> message) {
-  Fragment fragment;
-  ARROW_RETURN_NOT_OK(ForEachField(message, [&](const WireField& field) -> arrow::Status {
-    switch (field.number) {
-      case 1: {
-        ARROW_ASSIGN_OR_RAISE(fragment.id, field.AsUnsigned());
-        return arrow::Status::OK();
-      }
-      case 2: {
-        ARROW_ASSIGN_OR_RAISE(const auto bytes, field.AsBytes());
-        ARROW_ASSIGN_OR_RAISE(auto file, ParseDataFile(bytes));
-        fragment.files.push_back(std::move(file));
-        return arrow::Status::OK();
-      }
-      case 3: {
-        ARROW_ASSIGN_OR_RAISE(const auto bytes, field.AsBytes());
-        ARROW_ASSIGN_OR_RAISE(fragment.deletion_file, ParseDeletionFile(bytes));
-        return arrow::Status::OK();
-      }
-      case 4: {
-        ARROW_ASSIGN_OR_RAISE(const uint64_t rows, field.AsUnsigned());
-        if (rows > UINT32_MAX) {
-          return arrow::Status::SerializationError("manifest: a fragment has too many rows: ",
-                                                   rows);
-        }
-        fragment.num_physical_rows = static_cast<int64_t>(rows);
-        return arrow::Status::OK();
-      }
-      case 5:
-        return AssignBytes(field, &fragment.row_ids);
-      case 7:
-        return AssignBytes(field, &fragment.last_updated_at_versions);
-      case 9:
-        return AssignBytes(field, &fragment.created_at_versions);
-      default:
-        return arrow::Status::OK();
-    }
-  }));
-  if (fragment.id > UINT32_MAX) {
-    return arrow::Status::SerializationError("manifest: a fragment id is too large: ", fragment.id);
-  }
-  if (fragment.deletion_file.has_value() && fragment.num_physical_rows > 0 &&
-      fragment.deletion_file->num_deleted_rows >
-          static_cast<uint64_t>(fragment.num_physical_rows)) {
-    return arrow::Status::SerializationError(
-        "manifest: fragment ", fragment.id,
-        " has more deleted rows than rows: ", fragment.deletion_file->num_deleted_rows, " of ",
-        fragment.num_physical_rows);
-  }
-  return fragment;
-}
 
 arrow::Result<BasePath> ParseBasePath(std::span<const uint8_t> message) {
   BasePath base;
@@ -228,23 +67,13 @@ arrow::Result<int64_t> ParseTimestamp(std::span<const uint8_t> message) {
   return seconds * 1000000 + nanoseconds / 1000;
 }
 
-std::string NumbersOf(uint64_t flags) {
-  std::string numbers;
-  for (int bit = 0; bit < 64; ++bit) {
-    if ((flags >> bit & 1) == 0) continue;
-    if (!numbers.empty()) numbers += ", ";
-    numbers += std::to_string(uint64_t{1} << bit);
-  }
-  return numbers;
-}
-
 arrow::Status CheckFlags(const Manifest& manifest, bool has_max_field_id) {
   const uint64_t reader = manifest.reader_feature_flags;
   const uint64_t writer = manifest.writer_feature_flags;
   if (const uint64_t unpaired = (reader ^ writer) & kPairedFlags; unpaired != 0) {
     return arrow::Status::SerializationError(
         "manifest: feature flags that belong to readers and writers are set for one of them: ",
-        NumbersOf(unpaired));
+        NumbersOfFlags(unpaired));
   }
   if ((reader & kFlagFieldIds) != 0 || ((writer & kFlagFieldIds) != 0) != has_max_field_id) {
     return arrow::Status::SerializationError(
@@ -255,7 +84,7 @@ arrow::Status CheckFlags(const Manifest& manifest, bool has_max_field_id) {
   if (unreadable == 0) return arrow::Status::OK();
   return arrow::Status::NotImplemented(
       "the table needs features that this library does not know (reader feature flags ",
-      NumbersOf(unreadable), "): a newer Lance wrote it");
+      NumbersOfFlags(unreadable), "): a newer Lance wrote it");
 }
 
 uint64_t AddUpToMax(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
@@ -345,9 +174,14 @@ void FindColumnsOfMembers(const std::vector<Fragment>& fragments, std::vector<Fi
 
 }  // namespace
 
-std::string DeletionFile::Name(uint64_t fragment_id) const {
-  return std::to_string(fragment_id) + "-" + std::to_string(read_version) + "-" +
-         std::to_string(id) + (type == Type::kArrow ? ".arrow" : ".bin");
+std::string NumbersOfFlags(uint64_t flags) {
+  std::string numbers;
+  for (int bit = 0; bit < 64; ++bit) {
+    if ((flags >> bit & 1) == 0) continue;
+    if (!numbers.empty()) numbers += ", ";
+    numbers += std::to_string(uint64_t{1} << bit);
+  }
+  return numbers;
 }
 
 arrow::Result<ByteRange> Manifest::MessageRange(std::span<const uint8_t> tail,
@@ -384,7 +218,7 @@ arrow::Result<std::shared_ptr<const Manifest>> Manifest::Parse(std::span<const u
       }
       case 2: {
         ARROW_ASSIGN_OR_RAISE(const auto bytes, field.AsBytes());
-        ARROW_ASSIGN_OR_RAISE(auto fragment, ParseFragment(bytes));
+        ARROW_ASSIGN_OR_RAISE(auto fragment, Fragment::Parse(bytes));
         manifest->fragments.push_back(std::move(fragment));
         return arrow::Status::OK();
       }

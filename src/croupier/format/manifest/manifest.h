@@ -12,54 +12,10 @@
 #include <arrow/type_fwd.h>
 
 #include "croupier/base/byte_range.h"
+#include "croupier/format/manifest/fragment.h"
 #include "croupier/format/manifest/schema.h"
 
 namespace croupier::format {
-
-/// A data file of a fragment: some columns of its rows.
-struct DataFile {
-  std::string path;  ///< relative to `data/`, checked not to lead out of it
-  std::vector<int32_t> fields;
-  std::vector<int32_t> column_indices;  ///< parallel to fields; may be longer or empty
-  uint32_t major_version = 0;
-  uint32_t minor_version = 0;
-  std::optional<int64_t> size_bytes;
-  std::optional<uint32_t> base_id;  ///< absent: below the root of this table
-};
-
-/// Field ids of hidden columns that hold the lineage of rows, as fields of a data file.
-inline constexpr int32_t kRowIdField = -3;
-inline constexpr int32_t kCreatedAtVersionField = -4;
-inline constexpr int32_t kLastUpdatedAtVersionField = -5;
-constexpr bool IsLineageField(int32_t field_id) {
-  return field_id <= kRowIdField && field_id >= kLastUpdatedAtVersionField;
-}
-
-/// The file that lists the deleted rows of a fragment.
-struct DeletionFile {
-  enum class Type : uint8_t { kArrow = 0, kBitmap = 1 };
-  Type type = Type::kArrow;
-  uint64_t read_version = 0;
-  uint64_t id = 0;
-  uint64_t num_deleted_rows = 0;    ///< 0: not known
-  std::optional<uint32_t> base_id;  ///< absent: below the root of this table
-
-  /// The name below `_deletions/`.
-  std::string Name(uint64_t fragment_id) const;
-};
-
-/// Rows whose columns lie in the same data files.
-struct Fragment {
-  uint64_t id = 0;  ///< below 2^32
-  std::vector<DataFile> files;
-  std::optional<DeletionFile> deletion_file;
-  int64_t num_physical_rows = 0;  ///< deleted ones included, below 2^32; 0: not known
-
-  // With stable row ids: the message of a sequence, or a hidden column of one of the files.
-  std::optional<std::string> row_ids;                   ///< RowIdSequence
-  std::optional<std::string> created_at_versions;       ///< RowDatasetVersionSequence
-  std::optional<std::string> last_updated_at_versions;  ///< RowDatasetVersionSequence
-};
 
 /// A directory outside of the table in which some of its files lie.
 struct BasePath {
@@ -82,6 +38,8 @@ struct ManifestSummary {
 
 /// Feature flags of a manifest. Source: lance-table.md, section 10.
 inline constexpr uint64_t kFlagStableRowIds = uint64_t{1} << 1;
+/// List flags for people: "1, 1024".
+std::string NumbersOfFlags(uint64_t flags);
 
 /// One version of a table: its schema and its fragments.
 ///

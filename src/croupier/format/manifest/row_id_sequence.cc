@@ -6,6 +6,7 @@
 
 #include "croupier/base/byte_reader.h"
 #include "croupier/format/wire/wire_reader.h"
+#include "croupier/format/wire/wire_writer.h"
 
 namespace croupier::format {
 
@@ -336,6 +337,14 @@ arrow::Result<std::shared_ptr<const RowVersionSequence>> RowVersionSequence::Par
   return sequence;
 }
 
+std::shared_ptr<const RowVersionSequence> RowVersionSequence::Repeated(uint64_t version,
+                                                                       int64_t num_rows) {
+  auto sequence = std::make_shared<RowVersionSequence>();
+  if (num_rows > 0) sequence->runs_.push_back({0, version});
+  sequence->num_rows_ = num_rows;
+  return sequence;
+}
+
 void RowVersionSequence::Append(std::span<const uint64_t> versions) {
   for (const uint64_t version : versions) {
     if (runs_.empty() || runs_.back().version != version) {
@@ -365,6 +374,44 @@ void RowVersionSequence::Read(uint32_t first_row, std::span<uint64_t> versions) 
     versions = versions.subspan(count);
     row += count;
   }
+}
+
+std::vector<uint8_t> RowIdSequence::Write() const {
+  WireWriter message;
+  for (size_t i = 0; i < pieces_.size(); ++i) {
+    const Piece& piece = pieces_[i];
+    const auto count = static_cast<uint64_t>(end_row(i)) - piece.first_row;
+    WireWriter segment;
+    if (!piece.is_scattered) {
+      segment.Child(
+          1,
+          WireWriter().NumberUnlessZero(1, piece.first).NumberUnlessZero(2, piece.first + count));
+    } else {
+      std::vector<uint8_t> values(count * sizeof(uint64_t));
+      for (size_t k = 0; k < count; ++k) {
+        const uint64_t id = scattered_[piece.first + k];
+        for (size_t byte = 0; byte < sizeof(id); ++byte) {
+          values[k * sizeof(id) + byte] = static_cast<uint8_t>(id >> 8 * byte);
+        }
+      }
+      // An array in any order, of numbers of 64 bits.
+      segment.Child(5, WireWriter().Child(3, WireWriter().Bytes(2, values)));
+    }
+    message.Child(1, segment);
+  }
+  return std::move(message).Finish();
+}
+
+std::vector<uint8_t> RowVersionSequence::Write() const {
+  WireWriter message;
+  for (size_t i = 0; i < runs_.size(); ++i) {
+    const int64_t end = i + 1 < runs_.size() ? int64_t{runs_[i + 1].first_row} : num_rows_;
+    // Of the span only the number of elements counts.
+    const auto count = static_cast<uint64_t>(end) - runs_[i].first_row;
+    const auto range = WireWriter().Child(1, WireWriter().Number(2, count));
+    message.Child(1, WireWriter().Child(1, range).NumberUnlessZero(2, runs_[i].version));
+  }
+  return std::move(message).Finish();
 }
 
 }  // namespace croupier::format

@@ -32,6 +32,9 @@ class RowIdSequence {
   static arrow::Result<std::shared_ptr<const RowIdSequence>> Parse(std::span<const uint8_t> message,
                                                                    int64_t num_physical_rows);
 
+  /// Write the RowIdSequence message.
+  std::vector<uint8_t> Write() const;
+
   int64_t num_rows() const { return num_rows_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
   const std::vector<uint64_t>& scattered() const { return scattered_; }
@@ -86,8 +89,14 @@ class RowVersionSequence {
   static arrow::Result<std::shared_ptr<const RowVersionSequence>> Parse(
       std::span<const uint8_t> message, int64_t num_physical_rows);
 
+  /// Make one of rows that have the same version; fewer than 2^32.
+  static std::shared_ptr<const RowVersionSequence> Repeated(uint64_t version, int64_t num_rows);
+
   /// Append the versions of the rows behind those there are, fewer than 2^32 in all.
   void Append(std::span<const uint64_t> versions);
+
+  /// Write the RowDatasetVersionSequence message.
+  std::vector<uint8_t> Write() const;
 
   /// Make the one that a fragment has which does not say: version 1 for every row.
   static std::shared_ptr<const RowVersionSequence> Default();

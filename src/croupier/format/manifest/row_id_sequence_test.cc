@@ -231,5 +231,34 @@ TEST(RowVersionSequenceTest, OtherNumbersOfRowsAreErrors) {
                   .IsSerializationError());
 }
 
+TEST(RowIdSequenceTest, WhatIsWrittenIsReadAgain) {
+  RowIdSequenceBuilder builder;
+  builder.Append(0, 5);
+  builder.Append(100, 1000);
+  const std::vector<uint64_t> scattered = {7, 3, UINT64_MAX - 1, 50, 51, 52, 53, 54, 9};
+  ASSERT_TRUE(builder.Append(scattered).ok());
+  const auto sequence = builder.Finish();
+  const auto again = RowIdSequence::Parse(sequence->Write(), sequence->num_rows()).ValueOrDie();
+  for (uint32_t row = 0; row < sequence->num_rows(); ++row) {
+    ASSERT_EQ(again->At(row), sequence->At(row)) << row;
+  }
+  // The bytes of the specification for new rows.
+  RowIdSequenceBuilder range;
+  range.Append(100, 20);
+  EXPECT_EQ(range.Finish()->Write(), test::FromHex("0a 06 0a 04 08 64 10 78"));
+}
+
+TEST(RowVersionSequenceTest, WhatIsWrittenIsReadAgain) {
+  RowVersionSequence versions;
+  const std::vector<uint64_t> values = {3, 3, 3, 1, 7, 7};
+  versions.Append(values);
+  std::vector<uint64_t> read(values.size());
+  RowVersionSequence::Parse(versions.Write(), std::ssize(values)).ValueOrDie()->Read(0, read);
+  EXPECT_EQ(read, values);
+  const auto repeated = RowVersionSequence::Repeated(9, 4)->Write();
+  RowVersionSequence::Parse(repeated, 4).ValueOrDie()->Read(0, std::span(read).first(4));
+  EXPECT_EQ(read, (std::vector<uint64_t>{9, 9, 9, 9, 7, 7}));
+}
+
 }  // namespace
 }  // namespace croupier::format
