@@ -31,6 +31,7 @@ PUBLIC = {
     "table": "table",
     "table_description": "table",
     "table_history": "table",
+    "table_writer": "table",
     "permutation": "permutation",
     "loader": "loader",
 }

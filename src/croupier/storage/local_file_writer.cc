@@ -22,6 +22,8 @@ namespace {
 constexpr size_t kGatherBytes = 1 << 20;
 // The kernel begins to write each of these before the file is complete.
 constexpr int64_t kFlushBytes = 8 << 20;
+// Directories are made again if another process removes them before there is a file in them.
+constexpr int kMaxTries = 10;
 
 arrow::Status FromErrno(int error, const std::string& path, const char* action) {
   return arrow::internal::StatusFromErrno(error, arrow::StatusCode::IOError, path, ": cannot ",
@@ -54,25 +56,34 @@ arrow::Status MakeDirectories(const std::string& path) {
   return FromErrno(errno, path, "make the directory");
 }
 
+// Those that are not empty stay.
+void RemoveEmptyDirectories(const std::string& root, const std::string& file) {
+  for (auto path = ParentOf(file); path.size() >= root.size(); path = ParentOf(path)) {
+    if (rmdir(path.c_str()) != 0) return;
+  }
+}
+
 // A new file that is removed again unless it is kept.
 class NewFile {
  public:
-  explicit NewFile(std::string path) : path_(std::move(path)) {}
+  NewFile(std::string root, std::string path) : root_(std::move(root)), path_(std::move(path)) {}
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
   ~NewFile() {
     if (descriptor_ >= 0) close(descriptor_);
-    if (exists_) unlink(path_.c_str());
+    if (!exists_) return;
+    unlink(path_.c_str());
+    RemoveEmptyDirectories(root_, path_);
   }
 
   const std::string& path() const { return path_; }
   int descriptor() const { return descriptor_; }
 
   arrow::Status Create() {
-    for (bool made_directories = false;; made_directories = true) {
+    for (int tries = 1;; ++tries) {
       descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (descriptor_ >= 0) break;
-      if (errno != ENOENT || made_directories) return FromErrno(errno, path_, "create the file");
+      if (errno != ENOENT || tries == kMaxTries) return FromErrno(errno, path_, "create the file");
       ARROW_RETURN_NOT_OK(MakeDirectories(ParentOf(path_)));
     }
     exists_ = true;
@@ -107,6 +118,7 @@ class NewFile {
   void Keep() { exists_ = false; }
 
  private:
+  const std::string root_;
   const std::string path_;
   int descriptor_ = -1;
   bool exists_ = false;
@@ -114,7 +126,7 @@ class NewFile {
 
 class LocalFileWriter : public ObjectWriter {
  public:
-  explicit LocalFileWriter(std::string path) : file_(std::move(path)) {}
+  LocalFileWriter(std::string root, std::string path) : file_(std::move(root), std::move(path)) {}
 
   arrow::Status Create() { return file_.Create(); }
 
@@ -183,14 +195,16 @@ arrow::Status WriteTemporary(NewFile* file, std::span<const uint8_t> bytes) {
 
 }  // namespace
 
-arrow::Result<std::unique_ptr<ObjectWriter>> CreateLocalFile(const std::string& path) {
-  auto writer = std::make_unique<LocalFileWriter>(path);
+arrow::Result<std::unique_ptr<ObjectWriter>> CreateLocalFile(const std::string& root,
+                                                             const std::string& path) {
+  auto writer = std::make_unique<LocalFileWriter>(root, path);
   ARROW_RETURN_NOT_OK(writer->Create());
   return writer;
 }
 
-arrow::Result<bool> PutLocalFileIfAbsent(const std::string& path, std::span<const uint8_t> bytes) {
-  NewFile temporary(TemporaryNameBeside(path));
+arrow::Result<bool> PutLocalFileIfAbsent(const std::string& root, const std::string& path,
+                                         std::span<const uint8_t> bytes) {
+  NewFile temporary(root, TemporaryNameBeside(path));
   ARROW_RETURN_NOT_OK(WriteTemporary(&temporary, bytes));
   if (link(temporary.path().c_str(), path.c_str()) == 0) {
     ARROW_RETURN_NOT_OK(SyncDirectory(ParentOf(path)));
@@ -222,8 +236,9 @@ arrow::Result<bool> PutLocalFileIfAbsent(const std::string& path, std::span<cons
   return FromErrno(errno, path, "rename a file to it");
 }
 
-arrow::Status ReplaceLocalFile(const std::string& path, std::span<const uint8_t> bytes) {
-  NewFile temporary(TemporaryNameBeside(path));
+arrow::Status ReplaceLocalFile(const std::string& root, const std::string& path,
+                               std::span<const uint8_t> bytes) {
+  NewFile temporary(root, TemporaryNameBeside(path));
   ARROW_RETURN_NOT_OK(WriteTemporary(&temporary, bytes));
   ARROW_RETURN_NOT_OK(temporary.Close());
   if (rename(temporary.path().c_str(), path.c_str()) != 0) {
@@ -231,6 +246,12 @@ arrow::Status ReplaceLocalFile(const std::string& path, std::span<const uint8_t>
   }
   temporary.Keep();
   return SyncDirectory(ParentOf(path));
+}
+
+arrow::Status DeleteLocalFile(const std::string& root, const std::string& path) {
+  if (unlink(path.c_str()) != 0) return FromErrno(errno, path, "delete the file");
+  RemoveEmptyDirectories(root, path);
+  return arrow::Status::OK();
 }
 
 }  // namespace croupier::storage

@@ -177,24 +177,23 @@ class LocalStore : public ObjectStore {
 
   arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path) const override {
     ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
-    return CreateLocalFile(location);
+    return CreateLocalFile(root_, location);
   }
 
   arrow::Result<bool> PutIfAbsent(const std::string& path,
                                   std::span<const uint8_t> bytes) const override {
     ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
-    return PutLocalFileIfAbsent(location, bytes);
+    return PutLocalFileIfAbsent(root_, location, bytes);
   }
 
   arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes) const override {
     ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
-    return ReplaceLocalFile(location, bytes);
+    return ReplaceLocalFile(root_, location, bytes);
   }
 
   arrow::Status Delete(const std::string& path) const override {
     ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
-    if (unlink(location.c_str()) == 0) return arrow::Status::OK();
-    return FromErrno(errno, location, "delete the file");
+    return DeleteLocalFile(root_, location);
   }
 
   arrow::Status DeleteDirectory(const std::string& directory) const override {

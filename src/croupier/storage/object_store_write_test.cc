@@ -131,6 +131,17 @@ TEST_P(WritableStoreTest, DeletesObjectsAndDirectories) {
   EXPECT_EQ(ReadText(*store_, "tt/c"), "x");
 }
 
+TEST_P(WritableStoreTest, DirectoriesComeAndGoWithTheirObjects) {
+  ASSERT_TRUE(store_->Put("t/d/a", BytesOf("x")).ok());
+  ASSERT_TRUE(store_->Put("t/b", BytesOf("x")).ok());
+  ASSERT_TRUE(store_->Delete("t/d/a").ok());
+  EXPECT_TRUE(store_->ListDirectories("t").ValueOrDie().empty());
+  ASSERT_TRUE(store_->OpenWrite("t/e/f/x").ok());  // given up at once
+  EXPECT_TRUE(store_->ListDirectories("t").ValueOrDie().empty());
+  ASSERT_TRUE(store_->Delete("t/b").ok());
+  EXPECT_TRUE(IsNotFound(store_->ListFiles("t").status()));
+}
+
 TEST_P(WritableStoreTest, RenamesDirectories) {
   ASSERT_TRUE(store_->Put("a/d/x", BytesOf("1")).ok());
   ASSERT_TRUE(store_->Put("b/y", BytesOf("2")).ok());
@@ -212,7 +223,7 @@ TEST(LocalStoreWriteTest, AFullDiskIsAnErrorThatLeavesNothing) {
     if (status.ok()) status = writer->Close();
     if (!is_full(status)) return 4;
     writer.reset();
-    return store->ListFiles("d").ValueOrDie().empty() ? 0 : 5;
+    return IsNotFound(store->ListFiles("d").status()) ? 0 : 5;
   });
   EXPECT_EQ(result.exit_code, 0);
 }

@@ -41,55 +41,32 @@ arrow::Status At(const std::string& location, const arrow::Status& status) {
   return status.WithMessage(location, ": ", status.message());
 }
 
-// The manifests of a branch that take part in its history.
+// The manifests that take part in the history of a branch, of the first names in its directory.
 struct ManifestList {
-  std::vector<ManifestName> manifests;  // by version, ascending; not empty if whole
+  std::vector<ManifestName> manifests;  // by version, ascending
   bool is_whole = true;
 };
 
-// Of the first names in the directory.
-arrow::Result<ManifestList> ListManifests(const ObjectStore& store, const std::string& branch_path,
-                                          const CancelToken& cancel, size_t max_names = SIZE_MAX) {
-  const std::string directory = branch_path + kVersionsDirectory;
-  const storage::ListOptions list_options{max_names, &cancel};
-  auto names = store.ListFiles(directory, list_options);
-  if (storage::IsNotFound(names.status())) {
-    return names.status().WithMessage(
-        store.location(), ": not a Lance dataset: it has no directory ", directory,
-        " (a database is opened by connect(), its tables lie in <name>.lance)");
-  }
+arrow::Result<ManifestList> ListFirst(const ObjectStore& store, const std::string& branch,
+                                      const CancelToken& cancel, size_t max_names) {
+  const std::string directory = LanceDataset::VersionsDirectory(branch);
+  const auto names = store.ListFiles(directory, {max_names, &cancel});
+  ManifestList list;
+  if (storage::IsNotFound(names.status())) return list;
   ARROW_RETURN_NOT_OK(names.status());
-  ManifestList list{{}, names->size() < max_names};
-  auto& manifests = list.manifests;
+  list.is_whole = names->size() < max_names;
   for (const auto& name : *names) {
     const auto parsed = ManifestName::Parse(name);
     if (!parsed.has_value()) continue;
-    if (!manifests.empty() && manifests.front().naming != parsed->naming) {
+    if (!list.manifests.empty() && list.manifests.front().naming != parsed->naming) {
       return arrow::Status::SerializationError(store.location(), ": ", directory,
                                                " mixes two naming schemes of manifests");
     }
-    manifests.push_back(*parsed);
+    list.manifests.push_back(*parsed);
   }
-  if (manifests.empty() && list.is_whole) {
-    return arrow::Status::IOError(store.location(), ": not a Lance dataset: ", directory,
-                                  " has no manifest");
-  }
-  std::sort(manifests.begin(), manifests.end(),
+  std::sort(list.manifests.begin(), list.manifests.end(),
             [](const ManifestName& a, const ManifestName& b) { return a.version < b.version; });
   return list;
-}
-
-// The manifest of the newest version of a branch.
-arrow::Result<ManifestName> FindNewest(const ObjectStore& store, const std::string& branch_path,
-                                       const CancelToken& cancel) {
-  ARROW_ASSIGN_OR_RAISE(auto list, ListManifests(store, branch_path, cancel, kNamesAtOnce));
-  // Names of the second scheme count down: the newest is listed first.
-  const bool is_newest_first =
-      !list.manifests.empty() && list.manifests.front().naming == format::ManifestNaming::kV2;
-  if (!list.is_whole && !is_newest_first) {
-    ARROW_ASSIGN_OR_RAISE(list, ListManifests(store, branch_path, cancel));
-  }
-  return list.manifests.back();
 }
 
 // Reads the Manifest messages of several files, each with its length in front.
@@ -245,6 +222,53 @@ std::string LanceDataset::PathOf(const std::string& branch) {
   return branch.empty() ? std::string() : "tree/" + branch + "/";
 }
 
+std::string LanceDataset::VersionsDirectory(const std::string& branch) {
+  return PathOf(branch) + kVersionsDirectory;
+}
+
+arrow::Result<std::vector<ManifestName>> LanceDataset::ListManifests(const ObjectStore& store,
+                                                                     const std::string& branch,
+                                                                     const CancelToken& cancel) {
+  ARROW_ASSIGN_OR_RAISE(auto list, ListFirst(store, branch, cancel, SIZE_MAX));
+  return std::move(list.manifests);
+}
+
+arrow::Result<std::optional<ManifestName>> LanceDataset::FindNewest(const ObjectStore& store,
+                                                                    const std::string& branch,
+                                                                    const CancelToken& cancel) {
+  ARROW_ASSIGN_OR_RAISE(auto list, ListFirst(store, branch, cancel, kNamesAtOnce));
+  // Names of the second scheme count down: the newest is listed first.
+  const bool is_newest_first =
+      !list.manifests.empty() && list.manifests.front().naming == format::ManifestNaming::kV2;
+  if (!list.is_whole && !is_newest_first) {
+    ARROW_ASSIGN_OR_RAISE(list, ListFirst(store, branch, cancel, SIZE_MAX));
+  }
+  if (list.manifests.empty()) return std::nullopt;
+  return list.manifests.back();
+}
+
+arrow::Result<std::vector<ManifestName>> LanceDataset::Manifests(const std::string& branch,
+                                                                 const CancelToken& cancel) const {
+  ARROW_ASSIGN_OR_RAISE(auto manifests, ListManifests(*store_, branch, cancel));
+  if (manifests.empty()) return NotADataset(branch, cancel);
+  return manifests;
+}
+
+arrow::Status LanceDataset::NotADataset(const std::string& branch,
+                                        const CancelToken& cancel) const {
+  // A directory that is missing is told by its errno.
+  const std::string directory = VersionsDirectory(branch);
+  const auto names = store_->ListFiles(directory, {1, &cancel});
+  if (storage::IsNotFound(names.status())) {
+    return names.status().WithMessage(
+        location(), ": not a Lance dataset: it has no directory ", directory,
+        " (a database is opened by connect(), its tables lie in <name>.lance)");
+  }
+  ARROW_RETURN_NOT_OK(names.status());
+  return arrow::Status::IOError(location(), ": not a Lance dataset: ", directory,
+                                " has no manifest");
+}
+
 arrow::Result<std::shared_ptr<const LanceDataset>> LanceDataset::Open(const std::string& uri,
                                                                       const LanceOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto store, storage::OpenObjectStore(uri, options.storage_options));
@@ -283,7 +307,7 @@ arrow::Status LanceDataset::CheckBranch(const std::string& branch,
                                         const CancelToken& cancel) const {
   if (branch.empty()) return arrow::Status::OK();
   if (format::IsBranchName(branch)) {
-    const auto names = store_->ListFiles(PathOf(branch) + kVersionsDirectory, {1, &cancel});
+    const auto names = store_->ListFiles(VersionsDirectory(branch), {1, &cancel});
     if (names.ok()) return arrow::Status::OK();
     if (!storage::IsNotFound(names.status())) return names.status();
   }
@@ -329,9 +353,10 @@ arrow::Result<DatasetVersion> LanceDataset::ReadNewest(const std::string& branch
                                                        const CancelToken& cancel) const {
   if (!branch.empty()) ARROW_RETURN_NOT_OK(CheckBranch(branch, cancel));
   for (int tries = 1;; ++tries) {
-    ARROW_ASSIGN_OR_RAISE(const auto newest, FindNewest(*store_, PathOf(branch), cancel));
-    auto path = PathOf(branch) + kVersionsDirectory + "/" + newest.ToString();
-    auto manifest = ReadManifest(*store_, path, newest.version, cancel);
+    ARROW_ASSIGN_OR_RAISE(const auto newest, FindNewest(*store_, branch, cancel));
+    if (!newest.has_value()) return NotADataset(branch, cancel);
+    auto path = VersionsDirectory(branch) + "/" + newest->ToString();
+    auto manifest = ReadManifest(*store_, path, newest->version, cancel);
     if (storage::IsNotFound(manifest.status()) && tries < kMaxTries) continue;
     ARROW_RETURN_NOT_OK(manifest.status());
     return DatasetVersion{*std::move(manifest), branch, std::move(path)};
@@ -342,8 +367,7 @@ arrow::Result<DatasetVersion> LanceDataset::ReadVersion(uint64_t version, const 
                                                         const CancelToken& cancel) const {
   if (!branch.empty() && !format::IsBranchName(branch)) return CheckBranch(branch, cancel);
   for (const auto naming : {format::ManifestNaming::kV2, format::ManifestNaming::kV1}) {
-    auto path =
-        PathOf(branch) + kVersionsDirectory + "/" + ManifestName{naming, version}.ToString();
+    auto path = VersionsDirectory(branch) + "/" + ManifestName{naming, version}.ToString();
     auto manifest = ReadManifest(*store_, path, version, cancel);
     if (storage::IsNotFound(manifest.status())) continue;
     ARROW_RETURN_NOT_OK(manifest.status());
@@ -356,23 +380,22 @@ arrow::Result<DatasetVersion> LanceDataset::ReadVersion(uint64_t version, const 
 
 arrow::Result<std::vector<uint64_t>> LanceDataset::VersionNumbers(const std::string& branch,
                                                                   const CancelToken& cancel) const {
-  ARROW_ASSIGN_OR_RAISE(const auto list, ListManifests(*store_, PathOf(branch), cancel));
+  ARROW_ASSIGN_OR_RAISE(const auto manifests, Manifests(branch, cancel));
   std::vector<uint64_t> versions;
-  versions.reserve(list.manifests.size());
-  for (const auto& manifest : list.manifests) versions.push_back(manifest.version);
+  versions.reserve(manifests.size());
+  for (const auto& manifest : manifests) versions.push_back(manifest.version);
   return versions;
 }
 
 arrow::Result<std::vector<TableVersion>> LanceDataset::ListVersions(
     const std::string& branch, const CancelToken& cancel) const {
-  ARROW_ASSIGN_OR_RAISE(const auto list, ListManifests(*store_, PathOf(branch), cancel));
-  const auto& manifests = list.manifests;
+  ARROW_ASSIGN_OR_RAISE(const auto manifests, Manifests(branch, cancel));
   std::vector<TableVersion> versions;
   for (size_t begin = 0; begin < manifests.size(); begin += kVersionsAtOnce) {
     ARROW_RETURN_NOT_OK(cancel.Check());
     std::vector<std::string> paths;
     for (size_t i = begin; i < std::min(begin + kVersionsAtOnce, manifests.size()); ++i) {
-      paths.push_back(PathOf(branch) + kVersionsDirectory + "/" + manifests[i].ToString());
+      paths.push_back(VersionsDirectory(branch) + "/" + manifests[i].ToString());
     }
     ARROW_ASSIGN_OR_RAISE(auto objects, store_->OpenAll(paths, cancel));
     std::erase(objects, nullptr);  // cleaned up since

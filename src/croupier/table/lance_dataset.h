@@ -9,6 +9,7 @@
 #include <arrow/result.h>
 
 #include "croupier/format/manifest/manifest.h"
+#include "croupier/format/manifest/manifest_name.h"
 #include "croupier/storage/object_store.h"
 #include "croupier/table.h"
 #include "croupier/table/external_paths.h"
@@ -70,6 +71,15 @@ class LanceDataset {
 
   /// The directory of a branch below the root: empty, or one that ends in '/'.
   static std::string PathOf(const std::string& branch);
+  /// The directory of the manifests of a branch.
+  static std::string VersionsDirectory(const std::string& branch);
+  /// List the manifests that take part in the history of a branch, by version, ascending; none if
+  /// there is no table. SerializationError if they are named by two schemes.
+  static arrow::Result<std::vector<format::ManifestName>> ListManifests(
+      const storage::ObjectStore& store, const std::string& branch, const CancelToken& cancel);
+  /// Find the newest of them; by one request of a listing, where names count down.
+  static arrow::Result<std::optional<format::ManifestName>> FindNewest(
+      const storage::ObjectStore& store, const std::string& branch, const CancelToken& cancel);
 
  private:
   LanceDataset(std::shared_ptr<const storage::ObjectStore> store, ExternalPaths external,
@@ -86,6 +96,11 @@ class LanceDataset {
   arrow::Status CheckBranch(const std::string& branch, const CancelToken& cancel) const;
   arrow::Result<std::vector<uint64_t>> VersionNumbers(const std::string& branch,
                                                       const CancelToken& cancel) const;
+  /// The same; IOError if there is no table.
+  arrow::Result<std::vector<format::ManifestName>> Manifests(const std::string& branch,
+                                                             const CancelToken& cancel) const;
+  /// Say what is missing where a branch has no manifest.
+  arrow::Status NotADataset(const std::string& branch, const CancelToken& cancel) const;
 
   const std::shared_ptr<const storage::ObjectStore> store_;
   const ExternalPaths external_;

@@ -60,7 +60,7 @@ LanceTable::LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersi
       table_files_(dataset_, version_),
       state_([this] { return std::make_unique<State>(files_.size(), fragments_.size()); }) {}
 
-arrow::Result<std::shared_ptr<const TableSource>> LanceTable::Make(
+arrow::Result<std::shared_ptr<const LanceTable>> LanceTable::Make(
     std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs,
     const CancelToken& cancel) {
   // Not make_shared: the constructor is private.

@@ -37,6 +37,10 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
  public:
   static arrow::Result<std::shared_ptr<const TableSource>> Open(const std::string& uri,
                                                                 const LanceOptions& options);
+  /// Open a version whose manifest is read already.
+  static arrow::Result<std::shared_ptr<const LanceTable>> Make(
+      std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs,
+      const CancelToken& cancel);
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   uint64_t version() const override { return manifest().version; }
@@ -63,6 +67,18 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   arrow::Result<std::vector<TableVersion>> ListVersions(const ReadOptions& options) const override;
   arrow::Result<std::vector<TableTag>> ListTags(const ReadOptions& options) const override;
   arrow::Result<std::vector<TableBranch>> ListBranches(const ReadOptions& options) const override;
+
+  // For those who write the next version.
+
+  /// What identifies the rows of a fragment; nothing of versions in a table without stable row ids.
+  struct Lineage {
+    FragmentIds ids;
+    std::shared_ptr<const format::RowVersionSequence> created_at;
+  };
+  /// \return IndexError if there is no such fragment
+  arrow::Result<Lineage> LineageOf(uint64_t fragment_id, const ReadOptions& options) const;
+  /// The rank, among all live rows, of the first live row of each fragment; then their number.
+  arrow::Result<std::vector<int64_t>> FirstRanks(const ReadOptions& options) const;
 
  private:
   friend class LanceScan;
@@ -141,9 +157,6 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
 
   LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersion version,
              BlobHandling blobs);
-  static arrow::Result<std::shared_ptr<const TableSource>> Make(
-      std::shared_ptr<const LanceDataset> dataset, DatasetVersion version, BlobHandling blobs,
-      const CancelToken& cancel);
 
   const format::Manifest& manifest() const { return *version_.manifest; }
 
@@ -213,8 +226,6 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   arrow::Status DescribeFiles(DescriptionDetail detail, TableDescription* table,
                               const ReadOptions& options) const;
 
-  /// The rank, among all live rows, of the first live row of each fragment; then their number.
-  arrow::Result<std::vector<int64_t>> FirstRanks(const ReadOptions& options) const;
   /// Bytes of the data files a row, of all columns; 0 if the manifest does not tell.
   double BytesPerRow() const;
   arrow::Result<size_t> FragmentOfId(uint64_t fragment_id) const;

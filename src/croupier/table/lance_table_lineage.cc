@@ -250,6 +250,22 @@ arrow::Result<std::vector<FragmentIds>> LanceTable::IdsOfAllFragments(
   return fragments;
 }
 
+arrow::Result<LanceTable::Lineage> LanceTable::LineageOf(uint64_t fragment_id,
+                                                         const ReadOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(const size_t fragment, FragmentOfId(fragment_id));
+  Lineage lineage;
+  lineage.ids.id = fragment_id;
+  lineage.ids.num_physical_rows = fragments_[fragment].num_physical_rows;
+  ARROW_ASSIGN_OR_RAISE(auto deletions, DeletionsOf({&fragment, 1}, options));
+  lineage.ids.deletions = std::move(deletions[0]);
+  if (!manifest().has_stable_row_ids()) return lineage;
+  ARROW_ASSIGN_OR_RAISE(auto row_ids, StableRowIdsOf({&fragment, 1}, options));
+  lineage.ids.row_ids = std::move(row_ids[0]);
+  ARROW_ASSIGN_OR_RAISE(lineage.created_at,
+                        RowVersionsOf(fragment, SystemColumn::kCreatedAtVersion, options));
+  return lineage;
+}
+
 arrow::Result<std::shared_ptr<const LanceRowIds>> LanceTable::LiveRows(
     const ReadOptions& options) const {
   State& state = state_.Get();

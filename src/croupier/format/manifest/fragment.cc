@@ -234,4 +234,14 @@ arrow::Result<std::vector<uint8_t>> RemoveDataFiles(
   return std::move(edited).Finish();
 }
 
+arrow::Result<std::vector<uint8_t>> ReplaceLastUpdatedVersions(std::span<const uint8_t> fragment,
+                                                               std::span<const uint8_t> versions) {
+  // 13 says that they are a hidden column.
+  ARROW_ASSIGN_OR_RAISE(auto edited, CopyFields(fragment, [](const WireField& field) {
+                          return field.number != 7 && field.number != 13;
+                        }));
+  edited.Bytes(7, versions);
+  return std::move(edited).Finish();
+}
+
 }  // namespace croupier::format

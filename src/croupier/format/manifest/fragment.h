@@ -82,5 +82,8 @@ arrow::Result<std::vector<uint8_t>> AppendDataFile(std::span<const uint8_t> frag
 /// Remove the data files for which `is_removed` says so.
 arrow::Result<std::vector<uint8_t>> RemoveDataFiles(
     std::span<const uint8_t> fragment, const std::function<bool(const DataFile&)>& is_removed);
+/// \param versions a RowDatasetVersionSequence message
+arrow::Result<std::vector<uint8_t>> ReplaceLastUpdatedVersions(std::span<const uint8_t> fragment,
+                                                               std::span<const uint8_t> versions);
 
 }  // namespace croupier::format

@@ -13,20 +13,44 @@ namespace croupier::format {
 namespace {
 
 constexpr uint32_t kIndexes = 1;  // of the section
-constexpr uint32_t kFields = 2;   // of an index
+constexpr uint32_t kUuid = 1;     // of an index
+constexpr uint32_t kFields = 2;
 constexpr uint32_t kName = 3;
 constexpr uint32_t kFragmentBitmap = 5;
 
 constexpr char kFragmentReuse[] = "__lance_frag_reuse";
 constexpr char kMemWal[] = "__lance_mem_wal";
 
+// The text of a message {1: 16 bytes}.
+arrow::Result<std::string> ParseUuid(const WireField& field) {
+  ARROW_ASSIGN_OR_RAISE(const auto message, field.AsBytes());
+  std::string text;
+  ARROW_RETURN_NOT_OK(ForEachField(message, [&](const WireField& part) -> arrow::Status {
+    if (part.number != 1) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const auto bytes, part.AsBytes());
+    if (bytes.size() != 16) {
+      return arrow::Status::SerializationError("an index has a UUID of ", bytes.size(), " bytes");
+    }
+    constexpr char kHexDigits[] = "0123456789abcdef";
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      if (i == 4 || i == 6 || i == 8 || i == 10) text.push_back('-');
+      text.push_back(kHexDigits[bytes[i] >> 4]);
+      text.push_back(kHexDigits[bytes[i] & 15]);
+    }
+    return arrow::Status::OK();
+  }));
+  return text;
+}
+
 struct IndexEntry {
+  std::string uuid;  // with hyphens
   std::vector<int32_t> fields;
   std::string name;
 
   static arrow::Result<IndexEntry> Parse(std::span<const uint8_t> message) {
     IndexEntry index;
-    ARROW_RETURN_NOT_OK(ForEachField(message, [&](const WireField& field) {
+    ARROW_RETURN_NOT_OK(ForEachField(message, [&](const WireField& field) -> arrow::Status {
+      if (field.number == kUuid) return ParseUuid(field).Value(&index.uuid);
       if (field.number == kFields) return field.AppendTo(&index.fields);
       if (field.number == kName) return field.AsString().Value(&index.name);
       return arrow::Status::OK();
@@ -79,6 +103,18 @@ arrow::Result<bool> HasFragmentReuseIndex(std::span<const uint8_t> section) {
     return arrow::Status::OK();
   }));
   return has;
+}
+
+arrow::Result<std::vector<std::string>> IndexUuids(std::span<const uint8_t> section) {
+  std::vector<std::string> uuids;
+  ARROW_RETURN_NOT_OK(ForEachField(section, [&](const WireField& field) -> arrow::Status {
+    if (field.number != kIndexes) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const auto message, field.AsBytes());
+    ARROW_ASSIGN_OR_RAISE(auto index, IndexEntry::Parse(message));
+    if (!index.uuid.empty()) uuids.push_back(std::move(index.uuid));
+    return arrow::Status::OK();
+  }));
+  return uuids;
 }
 
 arrow::Result<std::vector<uint8_t>> RemoveIndexesOfFields(std::span<const uint8_t> section,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <arrow/result.h>
@@ -16,6 +17,9 @@ namespace croupier::format {
 /// Tell whether the section has the index that maps rows of rewritten fragments to new ones: while
 /// it is there, rewriting fragments is up to its owner.
 arrow::Result<bool> HasFragmentReuseIndex(std::span<const uint8_t> section);
+
+/// List the UUIDs of the indexes: the names of their directories below `_indices/`.
+arrow::Result<std::vector<std::string>> IndexUuids(std::span<const uint8_t> section);
 
 /// Remove the indexes of columns that are dropped.
 arrow::Result<std::vector<uint8_t>> RemoveIndexesOfFields(std::span<const uint8_t> section,

@@ -199,9 +199,8 @@ arrow::Status ManifestDraft::AppendFragments(std::vector<Fragment> fragments) {
       const auto num_rows = static_cast<uint64_t>(fragment.num_physical_rows);
       if (!fragment.row_ids.has_value()) {
         RowIdSequenceBuilder row_ids;
-        row_ids.Append(next_row_id_, num_rows);
+        row_ids.Append(TakeRowIds(num_rows), num_rows);
         fragment.row_ids = ToText(row_ids.Finish()->Write());
-        next_row_id_ += num_rows;
       }
       const auto now =
           ToText(RowVersionSequence::Repeated(version_, fragment.num_physical_rows)->Write());
@@ -254,6 +253,20 @@ arrow::Status ManifestDraft::SetSchema(std::vector<Message> fields) {
   }
   schema_ = std::move(fields);
   return arrow::Status::OK();
+}
+
+uint64_t ManifestDraft::TakeRowIds(uint64_t count) {
+  return std::exchange(next_row_id_, next_row_id_ + count);
+}
+
+arrow::Status ManifestDraft::DropFields(const std::set<int32_t>& ids) {
+  std::vector<Message> kept;
+  for (auto& message : schema_) {
+    ARROW_ASSIGN_OR_RAISE(const int32_t id, FieldIdOf(message));
+    if (!ids.contains(id)) kept.push_back(message);
+  }
+  ARROW_RETURN_NOT_OK(SetSchema(std::move(kept)));
+  return DropIndexesOf(ids);
 }
 
 arrow::Status ManifestDraft::DropIndexesOf(const std::set<int32_t>& field_ids) {

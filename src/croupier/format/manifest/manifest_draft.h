@@ -70,6 +70,10 @@ class ManifestDraft {
   /// Put another message in the place of that of a fragment with the same id.
   arrow::Status ReplaceFragment(Message message);
   void RemoveFragments(const std::set<uint64_t>& ids);
+  /// Give out stable row ids.
+  ///
+  /// \return the first of `count`
+  uint64_t TakeRowIds(uint64_t count);
 
   /// Replace the schema; fields keep their ids. Data files of which no field is left are removed
   /// from their fragments.
@@ -79,6 +83,10 @@ class ManifestDraft {
   /// \param entries map entry messages
   void SetSchemaMetadata(std::vector<Message> entries) { schema_metadata_ = std::move(entries); }
 
+  /// Remove fields from the schema, with their indexes.
+  ///
+  /// \param ids of columns and all that is below them
+  arrow::Status DropFields(const std::set<int32_t>& ids);
   /// Remove the indexes of some columns.
   arrow::Status DropIndexesOf(const std::set<int32_t>& field_ids);
   /// Let no index cover these fragments; NotImplemented if the table maps rewritten fragments.

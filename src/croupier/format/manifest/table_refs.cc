@@ -99,6 +99,18 @@ arrow::Result<TagFile> TagFile::Parse(std::string_view json) {
   return tag;
 }
 
+std::string TagFile::Write() const {
+  // In the order of the reference writer.
+  nlohmann::ordered_json json;
+  json["branch"] = branch.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(branch);
+  json["version"] = version;
+  if (!created_at.empty()) json["createdAt"] = created_at;
+  if (!updated_at.empty()) json["updatedAt"] = updated_at;
+  json["manifestSize"] = manifest_size_bytes;
+  json["metadata"] = metadata;
+  return json.dump(2);
+}
+
 arrow::Result<BranchFile> BranchFile::Parse(std::string_view json) {
   ARROW_ASSIGN_OR_RAISE(const Json object, ParseObject(json, "branch"));
   const Members members(object, "branch");

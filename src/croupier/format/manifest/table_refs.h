@@ -20,6 +20,7 @@ struct TagFile {
 
   /// Parse the JSON of `_refs/tags/<name>.json`; SerializationError if it is malformed.
   static arrow::Result<TagFile> Parse(std::string_view json);
+  std::string Write() const;
 };
 
 /// A branch: where it left its parent. Source: lance-table.md, section 13.

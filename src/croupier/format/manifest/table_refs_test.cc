@@ -5,6 +5,8 @@
 #include <arrow/status.h>
 #include <gtest/gtest.h>
 
+#include "croupier/testing/golden.h"
+
 namespace croupier::format {
 namespace {
 
@@ -85,6 +87,22 @@ TEST(RefNameTest, FilesAreNamedAfterTheirBranchesAndTags) {
     EXPECT_EQ(BranchOfFileName(name), "") << name;
   }
   EXPECT_EQ(TagOfFileName("a%2Fb.json"), "");
+}
+
+TEST(TagFileTest, WhatIsWrittenIsReadAgain) {
+  const auto text = testing::ReadGolden("tables/history_v1_names.lance/_refs/tags/first.json");
+  const std::string json(text.begin(), text.end());
+  const auto tag = TagFile::Parse(json).ValueOrDie();
+  EXPECT_EQ(tag.Write(), json);
+  TagFile other;
+  other.branch = "b";
+  other.version = 7;
+  other.metadata = {{"a", "\"x\""}};
+  const auto again = TagFile::Parse(other.Write()).ValueOrDie();
+  EXPECT_EQ(again.branch, "b");
+  EXPECT_EQ(again.version, 7);
+  EXPECT_EQ(again.metadata, other.metadata);
+  EXPECT_TRUE(again.created_at.empty());
 }
 
 }  // namespace

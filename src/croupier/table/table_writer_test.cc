@@ -1,0 +1,638 @@
+#include "croupier/table_writer.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <arrow/array/array_primitive.h>
+#include <arrow/array/builder_binary.h>
+#include <arrow/array/builder_primitive.h>
+#include <arrow/array/util.h>
+#include <arrow/record_batch.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+#include <arrow/util/io_util.h>
+#include <arrow/util/key_value_metadata.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "croupier/database.h"
+#include "croupier/storage/memory_store.h"
+#include "croupier/table/test_tables.h"
+#include "croupier/testing/child_process.h"
+#include "croupier/testing/golden.h"
+
+namespace croupier {
+namespace {
+
+using Rows = std::vector<std::pair<int64_t, std::string>>;
+
+std::shared_ptr<arrow::Schema> TwoColumns() {
+  return arrow::schema({arrow::field("id", arrow::int64()), arrow::field("text", arrow::utf8())});
+}
+
+std::shared_ptr<arrow::RecordBatch> BatchOf(const Rows& rows) {
+  arrow::Int64Builder ids;
+  arrow::StringBuilder texts;
+  for (const auto& [id, text] : rows) {
+    EXPECT_TRUE(ids.Append(id).ok());
+    EXPECT_TRUE(texts.Append(text).ok());
+  }
+  return arrow::RecordBatch::Make(TwoColumns(), std::ssize(rows),
+                                  {ids.Finish().ValueOrDie(), texts.Finish().ValueOrDie()});
+}
+
+std::shared_ptr<arrow::RecordBatchReader> StreamOf(arrow::RecordBatchVector batches) {
+  const auto schema = batches[0]->schema();
+  return arrow::RecordBatchReader::Make(std::move(batches), schema).ValueOrDie();
+}
+
+std::shared_ptr<arrow::RecordBatchReader> StreamOf(const Rows& rows) {
+  return StreamOf(arrow::RecordBatchVector{BatchOf(rows)});
+}
+
+std::string TextOf(int64_t id, std::string text = "t") { return text.append(std::to_string(id)); }
+
+// Rows first … end - 1, with texts that tell them.
+Rows Range(int64_t first, int64_t end, const std::string& text = "t") {
+  Rows rows;
+  for (int64_t id = first; id < end; ++id) rows.emplace_back(id, TextOf(id, text));
+  return rows;
+}
+
+std::shared_ptr<arrow::Table> Scan(const TableSource& source, std::vector<std::string> columns) {
+  ScanOptions options;
+  options.columns = std::move(columns);
+  const auto table = table::ScanAll(source, options);
+  EXPECT_TRUE(table.ok()) << table.status();
+  return table.ok() ? *table : nullptr;
+}
+
+std::vector<uint64_t> NumbersOf(const TableSource& source, const std::string& column) {
+  std::vector<uint64_t> numbers;
+  const auto table = Scan(source, {column});
+  for (const auto& chunk : table->column(0)->chunks()) {
+    const auto& array = static_cast<const arrow::UInt64Array&>(*chunk);
+    numbers.insert(numbers.end(), array.raw_values(), array.raw_values() + array.length());
+  }
+  return numbers;
+}
+
+Rows RowsOf(const TableSource& source) {
+  const auto table = Scan(source, {"id", "text"});
+  Rows rows;
+  const auto batch = table->CombineChunksToBatch().ValueOrDie();
+  const auto& ids = static_cast<const arrow::Int64Array&>(*batch->column(0));
+  const auto& texts = static_cast<const arrow::StringArray&>(*batch->column(1));
+  for (int64_t i = 0; i < batch->num_rows(); ++i) {
+    rows.emplace_back(ids.Value(i), texts.GetString(i));
+  }
+  return rows;
+}
+
+// Parameter: whether in memory.
+class TableWriterTest : public ::testing::TestWithParam<bool> {
+ protected:
+  std::shared_ptr<const TableSource> Open(const VersionRef& at = {}) const {
+    LanceOptions options;
+    options.at = at;
+    return OpenLanceTable(uri_, options).ValueOrDie();
+  }
+  Rows Read(const VersionRef& at = {}) const { return RowsOf(*Open(at)); }
+  std::unique_ptr<TableWriter> Writer() const { return TableWriter::Open(uri_).ValueOrDie(); }
+
+  WriteResult Create(const Rows& rows, int64_t max_rows_per_file = 1 << 20,
+                     bool stable_row_ids = false) const {
+    CreateOptions options;
+    options.max_rows_per_file = max_rows_per_file;
+    options.stable_row_ids = stable_row_ids;
+    return TableWriter::Create(uri_, StreamOf(rows), options).ValueOrDie();
+  }
+
+  // The addresses of the rows that `condition` chooses by their id.
+  static std::vector<uint64_t> Find(const TableSource& source,
+                                    const std::function<bool(int64_t)>& condition) {
+    const auto batch = Scan(source, {"id", kRowAddressColumn})->CombineChunksToBatch().ValueOrDie();
+    const auto& ids = static_cast<const arrow::Int64Array&>(*batch->column(0));
+    const auto& addresses = static_cast<const arrow::UInt64Array&>(*batch->column(1));
+    std::vector<uint64_t> found;
+    for (int64_t i = 0; i < batch->num_rows(); ++i) {
+      if (condition(ids.Value(i))) found.push_back(addresses.Value(i));
+    }
+    return found;
+  }
+
+  arrow::Result<WriteResult> Delete(const std::function<bool(int64_t)>& condition) const {
+    return Writer()->ChangeRows(
+        [&](const std::shared_ptr<const TableSource>& source) -> arrow::Result<RowChange> {
+          return RowChange{.removed = Find(*source, condition)};
+        });
+  }
+
+  std::string MakeUri() const {
+    if (!GetParam()) return testing::MakeTemporaryDirectory() + "/t.lance";
+    static int num_tables = 0;
+    return "memory://writer-" + std::to_string(++num_tables) + "/t.lance";
+  }
+
+  const std::string uri_ = MakeUri();
+};
+
+TEST_P(TableWriterTest, WhatIsCreatedIsRead) {
+  const auto rows = Range(0, 1000);
+  const auto result = Create(rows);
+  EXPECT_EQ(result.version, 1);
+  EXPECT_EQ(result.num_rows_added, 1000);
+  EXPECT_EQ(Read(), rows);
+  EXPECT_EQ(Open()->schema()->ToString(), TwoColumns()->ToString());
+}
+
+TEST_P(TableWriterTest, ATableIsCreatedOnce) {
+  Create(Range(0, 3));
+  const auto status = TableWriter::Create(uri_, StreamOf(Range(5, 6))).status();
+  EXPECT_TRUE(status.IsAlreadyExists()) << status;
+  EXPECT_EQ(Read(), Range(0, 3));
+}
+
+TEST_P(TableWriterTest, AnEmptyStreamMakesAnEmptyTable) {
+  Create({});
+  EXPECT_EQ(Open()->CountRows().ValueOrDie(), 0);
+  const auto result = Writer()->Append(StreamOf(Range(0, 2))).ValueOrDie();
+  EXPECT_EQ(result.version, 2);
+  EXPECT_EQ(Read(), Range(0, 2));
+}
+
+TEST_P(TableWriterTest, RowsAreDividedIntoFiles) {
+  CreateOptions options;
+  options.max_rows_per_file = 7;
+  std::vector<int64_t> seen;
+  options.progress = [&](const WriteProgress& progress) {
+    seen.push_back(progress.num_rows);
+    EXPECT_EQ(progress.num_files, (progress.num_rows + 6) / 7);
+    return arrow::Status::OK();
+  };
+  ASSERT_TRUE(TableWriter::Create(uri_,
+                                  StreamOf(arrow::RecordBatchVector{
+                                      BatchOf(Range(0, 10)), BatchOf({}), BatchOf(Range(10, 20))}),
+                                  options)
+                  .ok());
+  EXPECT_EQ(Read(), Range(0, 20));
+  const auto addresses = NumbersOf(*Open(), kRowAddressColumn);
+  EXPECT_EQ(addresses[6], 6);
+  EXPECT_EQ(addresses[7], uint64_t{1} << 32);
+  EXPECT_EQ(addresses[19], (uint64_t{2} << 32) + 5);
+  EXPECT_EQ(seen, (std::vector<int64_t>{7, 10, 14, 20}));
+}
+
+TEST_P(TableWriterTest, AppendsInAnyOrderOfColumnsAndWithoutNullableOnes) {
+  Create(Range(0, 2));
+  const auto batch = BatchOf(Range(2, 4));
+  ASSERT_TRUE(
+      Writer()
+          ->Append(StreamOf(arrow::RecordBatchVector{batch->SelectColumns({1, 0}).ValueOrDie()}))
+          .ok());
+  EXPECT_EQ(Read(), Range(0, 4));
+  ASSERT_TRUE(
+      Writer()
+          ->Append(StreamOf(arrow::RecordBatchVector{batch->SelectColumns({0}).ValueOrDie()}))
+          .ok());
+  const auto table = Scan(*Open(), {"id", "text"});
+  EXPECT_EQ(table->num_rows(), 6);
+  EXPECT_EQ(table->column(1)->null_count(), 2);
+  EXPECT_EQ(Open()->version(), 3);
+  VersionRef first;
+  first.version = 1;
+  EXPECT_EQ(Read(first), Range(0, 2));
+}
+
+TEST_P(TableWriterTest, RowsOfAnotherSchemaAreRefusedByNameAndType) {
+  Create(Range(0, 2));
+  const auto append = [&](std::vector<std::shared_ptr<arrow::Field>> fields) {
+    arrow::ArrayVector arrays;
+    for (const auto& field : fields) {
+      arrays.push_back(arrow::MakeArrayOfNull(field->type(), 1).ValueOrDie());
+    }
+    return Writer()
+        ->Append(StreamOf(arrow::RecordBatchVector{
+            arrow::RecordBatch::Make(arrow::schema(fields), 1, std::move(arrays))}))
+        .status();
+  };
+  const auto unknown =
+      append({arrow::field("id", arrow::int64()), arrow::field("x", arrow::int8())});
+  EXPECT_TRUE(unknown.IsInvalid());
+  EXPECT_NE(unknown.message().find("'x'"), std::string::npos) << unknown;
+  const auto other = append({arrow::field("id", arrow::int32())});
+  EXPECT_TRUE(other.IsTypeError());
+  EXPECT_NE(other.message().find("'id' has the type int64, the rows have int32"), std::string::npos)
+      << other;
+  const auto twice =
+      append({arrow::field("id", arrow::int64()), arrow::field("id", arrow::int64())});
+  EXPECT_TRUE(twice.IsInvalid()) << twice;
+  EXPECT_EQ(Open()->version(), 1);
+  EXPECT_EQ(Read(), Range(0, 2));
+}
+
+TEST_P(TableWriterTest, AStreamThatFailsLeavesTheTableAsItWas) {
+  class Failing : public arrow::RecordBatchReader {
+   public:
+    std::shared_ptr<arrow::Schema> schema() const override { return TwoColumns(); }
+    arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+      if (++num_read_ > 3) return arrow::Status::Invalid("the stream is broken");
+      *batch = BatchOf(Range(0, 100));
+      return arrow::Status::OK();
+    }
+
+   private:
+    int num_read_ = 0;
+  };
+  WriteOptions options;
+  options.max_rows_per_file = 50;
+  CreateOptions create;
+  create.max_rows_per_file = 50;
+  const auto created = TableWriter::Create(uri_, std::make_shared<Failing>(), create).status();
+  EXPECT_NE(created.message().find("the stream is broken"), std::string::npos) << created;
+  EXPECT_FALSE(OpenLanceTable(uri_).ok());
+  EXPECT_TRUE(GetParam() || !std::filesystem::exists(uri_));
+  Create(Range(0, 2));
+  EXPECT_FALSE(Writer()->Append(std::make_shared<Failing>(), options).ok());
+  EXPECT_FALSE(Writer()->Overwrite(std::make_shared<Failing>(), options).ok());
+  EXPECT_EQ(Read(), Range(0, 2));
+  EXPECT_TRUE(GetParam() || table::FilesIn(uri_ + "/data").size() == 1);
+}
+
+TEST_P(TableWriterTest, AnOverwriteReplacesSchemaAndRowsAndKeepsOldVersions) {
+  Create(Range(0, 5));
+  const auto schema =
+      arrow::schema({arrow::field("x", arrow::float32())}, arrow::key_value_metadata({"k"}, {"v"}));
+  arrow::FloatBuilder builder;
+  ASSERT_TRUE(builder.AppendValues({1.5F, 2.5F}).ok());
+  const auto batch = arrow::RecordBatch::Make(schema, 2, {builder.Finish().ValueOrDie()});
+  const auto result = Writer()->Overwrite(StreamOf(arrow::RecordBatchVector{batch})).ValueOrDie();
+  EXPECT_EQ(result.version, 2);
+  EXPECT_EQ(result.num_rows_added, 2);
+  EXPECT_EQ(result.num_rows_removed, 5);
+  EXPECT_TRUE(Open()->schema()->Equals(*schema, /*check_metadata=*/true));
+  EXPECT_EQ(Open()->CountRows().ValueOrDie(), 2);
+  // Fragment ids go on.
+  EXPECT_EQ(NumbersOf(*Open(), kRowAddressColumn)[0], uint64_t{1} << 32);
+  VersionRef first;
+  first.version = 1;
+  EXPECT_EQ(Read(first), Range(0, 5));
+}
+
+TEST_P(TableWriterTest, DeletesRows) {
+  Create(Range(0, 20), 5);
+  const auto result = Delete([](int64_t id) { return id % 2 == 0 || id >= 15; }).ValueOrDie();
+  EXPECT_EQ(result.num_rows_removed, 13);
+  EXPECT_EQ(result.version, 2);
+  Rows left;
+  for (int64_t id = 1; id < 15; id += 2) left.emplace_back(id, TextOf(id));
+  EXPECT_EQ(Read(), left);
+  // Again in fragments that have deletions; what is there stays deleted.
+  ASSERT_TRUE(Delete([](int64_t id) { return id == 1 || id == 7; }).ok());
+  std::erase_if(left, [](const auto& row) { return row.first == 1 || row.first == 7; });
+  EXPECT_EQ(Read(), left);
+  EXPECT_EQ(Open()->CountRows().ValueOrDie(), std::ssize(left));
+  ASSERT_TRUE(Delete([](int64_t) { return true; }).ok());
+  EXPECT_EQ(Open()->CountRows().ValueOrDie(), 0);
+}
+
+TEST_P(TableWriterTest, WhatChangesNothingMakesNoVersion) {
+  Create(Range(0, 5));
+  const auto result = Delete([](int64_t) { return false; }).ValueOrDie();
+  EXPECT_EQ(result.version, 1);
+  EXPECT_EQ(result.num_attempts, 0);
+  EXPECT_EQ(Writer()->Append(StreamOf(Rows())).ValueOrDie().version, 1);
+  EXPECT_EQ(Writer()->Compact().ValueOrDie().version, 1);
+  EXPECT_EQ(Writer()->DropColumns({}).ValueOrDie().version, 1);
+}
+
+TEST_P(TableWriterTest, AddressesOfNoLiveRowAreRefused) {
+  Create(Range(0, 5));
+  ASSERT_TRUE(Delete([](int64_t id) { return id == 2; }).ok());
+  for (const auto& removed :
+       std::vector<std::vector<uint64_t>>{{2}, {5}, {uint64_t{1} << 32}, {UINT64_MAX}, {0, 0}}) {
+    const auto status =
+        Writer()
+            ->ChangeRows(
+                [&](const std::shared_ptr<const TableSource>&) -> arrow::Result<RowChange> {
+                  return RowChange{.removed = removed};
+                })
+            .status();
+    EXPECT_TRUE(status.IsIndexError() || status.IsInvalid()) << status;
+  }
+  EXPECT_EQ(Open()->version(), 2);
+  EXPECT_EQ(Open()->CountRows().ValueOrDie(), 4);
+}
+
+TEST_P(TableWriterTest, UpdatedRowsKeepTheirStableIds) {
+  Create(Range(0, 10), 4, /*stable_row_ids=*/true);
+  const auto result =
+      Writer()
+          ->ChangeRows(
+              [&](const std::shared_ptr<const TableSource>& source) -> arrow::Result<RowChange> {
+                RowChange change;
+                change.removed = Find(*source, [](int64_t id) { return id == 2 || id == 7; });
+                std::ranges::reverse(change.removed);
+                change.num_updated = 2;
+                change.added = StreamOf(Rows{{7, "new"}, {2, "new"}, {100, "inserted"}});
+                return change;
+              })
+          .ValueOrDie();
+  EXPECT_EQ(result.num_rows_added, 3);
+  EXPECT_EQ(result.num_rows_removed, 2);
+  const auto table = Open();
+  EXPECT_EQ(NumbersOf(*table, kRowIdColumn),
+            (std::vector<uint64_t>{0, 1, 3, 4, 5, 6, 8, 9, 7, 2, 10}));
+  EXPECT_EQ(NumbersOf(*table, kRowCreatedAtVersionColumn),
+            (std::vector<uint64_t>{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2}));
+  EXPECT_EQ(NumbersOf(*table, kRowLastUpdatedAtVersionColumn),
+            (std::vector<uint64_t>{1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2}));
+  const std::vector<uint64_t> wanted = {2, 10, 7};
+  const auto taken = table->Take(wanted, {"id"}).ValueOrDie();
+  EXPECT_EQ(taken->column(0)->ToString().find("100") != std::string::npos, true);
+  // And through a compaction.
+  ASSERT_TRUE(Writer()->Compact().ok());
+  auto ids = NumbersOf(*Open(), kRowIdColumn);
+  EXPECT_EQ(Open()->Take(wanted, {"id"}).ValueOrDie()->ToString(), taken->ToString());
+  EXPECT_EQ(ids.size(), 11);
+  EXPECT_EQ(NumbersOf(*Open(), kRowLastUpdatedAtVersionColumn),
+            (std::vector<uint64_t>{1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2}));
+  // New rows get new ids.
+  ASSERT_TRUE(Writer()->Append(StreamOf(Range(200, 201))).ok());
+  EXPECT_EQ(NumbersOf(*Open(), kRowIdColumn).back(), 11);
+}
+
+TEST_P(TableWriterTest, AddsAndDropsColumns) {
+  Create(Range(0, 20), 5);
+  ASSERT_TRUE(Delete([](int64_t id) { return id % 5 == 0 || id % 5 == 4 || id == 7; }).ok());
+  const auto before = Read();
+  NewColumns doubled;
+  doubled.schema = arrow::schema({arrow::field("double", arrow::int64(), /*nullable=*/false)});
+  doubled.inputs = {"id"};
+  doubled.compute = [&](const std::shared_ptr<arrow::RecordBatch>& batch)
+      -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
+    arrow::Int64Builder builder;
+    const auto& ids = static_cast<const arrow::Int64Array&>(*batch->column(0));
+    for (int64_t i = 0; i < ids.length(); ++i)
+      ARROW_RETURN_NOT_OK(builder.Append(2 * ids.Value(i)));
+    ARROW_ASSIGN_OR_RAISE(auto array, builder.Finish());
+    return arrow::RecordBatch::Make(doubled.schema, batch->num_rows(), {array});
+  };
+  ASSERT_TRUE(Writer()->AddColumns(doubled).ok());
+  NewColumns nothing;
+  nothing.schema = arrow::schema({arrow::field("nothing", arrow::utf8())});
+  ASSERT_TRUE(Writer()->AddColumns(nothing).ok());
+  const auto table = Scan(*Open(), {"id", "double", "nothing"});
+  const auto batch = table->CombineChunksToBatch().ValueOrDie();
+  for (int64_t i = 0; i < batch->num_rows(); ++i) {
+    EXPECT_EQ(static_cast<const arrow::Int64Array&>(*batch->column(1)).Value(i),
+              2 * static_cast<const arrow::Int64Array&>(*batch->column(0)).Value(i));
+  }
+  EXPECT_EQ(batch->column(2)->null_count(), batch->num_rows());
+  EXPECT_EQ(Read(), before);
+  EXPECT_TRUE(Writer()->AddColumns(nothing).status().IsInvalid());
+
+  ASSERT_TRUE(Writer()->DropColumns({"double", "text"}).ok());
+  EXPECT_EQ(Open()->schema()->field_names(), (std::vector<std::string>{"id", "nothing"}));
+  EXPECT_EQ(Scan(*Open(), {"id"})->num_rows(), std::ssize(before));
+  const auto unknown = Writer()->DropColumns({"nope"}).status();
+  EXPECT_TRUE(unknown.IsKeyError()) << unknown;
+  EXPECT_TRUE(Writer()->DropColumns({"id", "nothing"}).status().IsInvalid());
+  // A new column of an old name has none of its values.
+  nothing.schema = arrow::schema({arrow::field("text", arrow::utf8())});
+  ASSERT_TRUE(Writer()->AddColumns(nothing).ok());
+  EXPECT_EQ(Scan(*Open(), {"text"})->column(0)->null_count(), std::ssize(before));
+}
+
+TEST_P(TableWriterTest, NewColumnsOfOtherShapeAreRefused) {
+  Create(Range(0, 20), 5);
+  NewColumns columns;
+  columns.schema = arrow::schema({arrow::field("x", arrow::int64())});
+  columns.inputs = {"id"};
+  columns.compute = [](const std::shared_ptr<arrow::RecordBatch>& batch)
+      -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> { return batch->Slice(0, 2); };
+  EXPECT_TRUE(Writer()->AddColumns(columns).status().IsInvalid());
+  columns.compute = [](const std::shared_ptr<arrow::RecordBatch>& batch)
+      -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> { return batch; };
+  EXPECT_FALSE(Writer()->AddColumns(columns).ok());
+  columns.compute = [](const std::shared_ptr<arrow::RecordBatch>&)
+      -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
+    return arrow::Status::Invalid("no values");
+  };
+  EXPECT_FALSE(Writer()->AddColumns(columns).ok());
+  EXPECT_EQ(Open()->version(), 1);
+}
+
+TEST_P(TableWriterTest, CompactsSmallFragmentsAndThoseWithDeletions) {
+  Create(Range(0, 100), 10);
+  ASSERT_TRUE(Delete([](int64_t id) { return id % 3 == 0; }).ok());
+  const auto before = Read();
+  CompactOptions options;
+  options.target_rows_per_fragment = 40;
+  const auto result = Writer()->Compact(options).ValueOrDie();
+  EXPECT_EQ(result.version, 3);
+  EXPECT_EQ(Read(), before);
+  // Nothing is left to do.
+  EXPECT_EQ(Writer()->Compact(options).ValueOrDie().num_attempts, 0);
+  VersionRef second;
+  second.version = 2;
+  EXPECT_EQ(Read(second), before);
+}
+
+TEST_P(TableWriterTest, RestoresAnOldVersion) {
+  Create(Range(0, 5));
+  ASSERT_TRUE(Writer()->DropColumns({"text"}).ok());
+  ASSERT_TRUE(Delete([](int64_t id) { return id < 4; }).ok());
+  VersionRef first;
+  first.version = 1;
+  EXPECT_EQ(Writer()->Restore(first).ValueOrDie().version, 4);
+  EXPECT_EQ(Read(), Range(0, 5));
+  ASSERT_TRUE(Writer()->Append(StreamOf(Range(5, 6))).ok());
+  EXPECT_EQ(Read(), Range(0, 6));
+  VersionRef ninth;
+  ninth.version = 9;
+  EXPECT_TRUE(IsVersionNotFound(Writer()->Restore(ninth).status()));
+  EXPECT_TRUE(Writer()->Restore({}).status().IsInvalid());
+}
+
+TEST_P(TableWriterTest, TagsNameVersions) {
+  Create(Range(0, 5));
+  ASSERT_TRUE(Writer()->Append(StreamOf(Range(5, 6))).ok());
+  VersionRef first;
+  first.version = 1;
+  ASSERT_TRUE(Writer()->SetTag("first", first).ok());
+  ASSERT_TRUE(Writer()->SetTag("newest", {}).ok());
+  VersionRef tag;
+  tag.tag = "first";
+  EXPECT_EQ(Read(tag), Range(0, 5));
+  EXPECT_TRUE(Writer()->SetTag("first", {}).IsAlreadyExists());
+  ASSERT_TRUE(Writer()->SetTag("first", {}, /*replace=*/true).ok());
+  EXPECT_EQ(Read(tag), Range(0, 6));
+  const auto tags = Open()->ListTags().ValueOrDie();
+  ASSERT_EQ(tags.size(), 2);
+  EXPECT_EQ(tags[0].version, 2);
+  EXPECT_LE(tags[0].created_at, tags[0].updated_at);
+  EXPECT_TRUE(Writer()->SetTag("a/b", {}).IsInvalid());
+  EXPECT_TRUE(Writer()->DeleteTag("nope").IsKeyError());
+  ASSERT_TRUE(Writer()->DeleteTag("first").ok());
+  EXPECT_EQ(Open()->ListTags().ValueOrDie().size(), 1);
+}
+
+TEST_P(TableWriterTest, ACleanUpLeavesWhatVersionsAndTagsReferTo) {
+  Create(Range(0, 10), 5);                                       // 1
+  ASSERT_TRUE(Delete([](int64_t id) { return id == 1; }).ok());  // 2
+  ASSERT_TRUE(Writer()->SetTag("two", {}).ok());
+  ASSERT_TRUE(Delete([](int64_t id) { return id == 2; }).ok());    // 3
+  ASSERT_TRUE(Writer()->Overwrite(StreamOf(Range(50, 60))).ok());  // 4
+  ASSERT_TRUE(Writer()->Overwrite(StreamOf(Range(70, 80))).ok());  // 5
+  // Young versions stay.
+  const auto none = Writer()->CleanUp().ValueOrDie();
+  EXPECT_EQ(none.num_versions, 0);
+  EXPECT_EQ(none.num_files, 0);
+  CleanupOptions options;
+  options.older_than_us = 0;
+  const auto result = Writer()->CleanUp(options).ValueOrDie();
+  EXPECT_EQ(result.num_versions, 3);
+  EXPECT_GT(result.num_bytes, 0);
+  EXPECT_EQ(Read(), Range(70, 80));
+  VersionRef tag;
+  tag.tag = "two";
+  auto rows = Range(0, 10);
+  rows.erase(rows.begin() + 1);
+  EXPECT_EQ(Read(tag), rows);
+  // The data of 4, a deletion file of 3, and three transactions.
+  EXPECT_EQ(result.num_files, 5);
+  VersionRef fourth;
+  fourth.version = 4;
+  EXPECT_TRUE(IsVersionNotFound(OpenLanceTable(uri_, {.at = fourth}).status()));
+  ASSERT_TRUE(Writer()->DeleteTag("two").ok());
+  ASSERT_TRUE(Writer()->CleanUp(options).ok());
+  EXPECT_EQ(Open()->ListVersions({}).ValueOrDie().size(), 1);
+  EXPECT_EQ(Read(), Range(70, 80));
+}
+
+TEST_P(TableWriterTest, FilesOfAChangeInProgressAreNotCleanedUp) {
+  Create(Range(0, 10));
+  const auto store = storage::OpenObjectStore(uri_).ValueOrDie();
+  const std::vector<uint8_t> bytes = {1, 2, 3};
+  for (const char* path :
+       {"data/other.lance", "_deletions/0-1-9.bin", "_transactions/1-x.txn",
+        "_indices/6a2156db-0853-4e63-ae60-fc8932aa6e02/page.lance", "_versions/.tmp_0123"}) {
+    ASSERT_TRUE(store->Put(path, bytes).ok());
+  }
+  CleanupOptions options;
+  options.older_than_us = 0;
+  EXPECT_EQ(Writer()->CleanUp(options)->num_files, 0);
+  options.grace_us = -1000000;
+  const auto result = Writer()->CleanUp(options).ValueOrDie();
+  EXPECT_EQ(result.num_files, 5);
+  EXPECT_EQ(result.num_bytes, 15);
+  EXPECT_EQ(Read(), Range(0, 10));
+}
+
+TEST_P(TableWriterTest, RacingWritersLoseNothing) {
+  CreateOptions create;
+  create.max_rows_per_file = 10;
+  ASSERT_TRUE(TableWriter::Create(uri_, StreamOf(Range(0, 100)), create).ok());
+  constexpr int kNumThreads = 4;
+  constexpr int kNumRounds = 6;
+  WriteOptions patient;
+  patient.max_attempts = 200;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kNumThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int round = 0; round < kNumRounds; ++round) {
+        const int64_t first = 1000 * (thread + 1) + 10 * round;
+        EXPECT_TRUE(Writer()->Append(StreamOf(Range(first, first + 10)), patient).ok());
+        // Two threads delete in the same fragments.
+        const int64_t deleted = thread * 10 + round;
+        const auto result = Writer()->ChangeRows(
+            [&](const std::shared_ptr<const TableSource>& source) -> arrow::Result<RowChange> {
+              return RowChange{
+                  .removed = Find(*source, [&](int64_t id) { return id % 40 == deleted % 40; })};
+            },
+            patient);
+        EXPECT_TRUE(result.ok()) << result.status();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  auto rows = Read();
+  std::ranges::sort(rows);
+  EXPECT_EQ(std::ranges::adjacent_find(rows), rows.end());
+  int64_t num_expected = 0;
+  for (int64_t id = 0; id < 100; ++id) {
+    const bool is_deleted = id % 40 % 10 < kNumRounds;
+    const bool is_there = std::ranges::binary_search(rows, std::pair(id, TextOf(id)));
+    EXPECT_EQ(is_there, !is_deleted) << id;
+    num_expected += is_deleted ? 0 : 1;
+  }
+  // Each thread's appends but those that a later delete matched; no more than that is gone.
+  for (const auto& [id, text] : rows) EXPECT_EQ(text, TextOf(id));
+  EXPECT_GE(std::ssize(rows), num_expected);
+  EXPECT_GE(Open()->version(), 1 + kNumThreads * kNumRounds);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, TableWriterTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Memory" : "Local"; });
+
+TEST(TableWriterOpenTest, RefusesWhatCannotBeWritten) {
+  const auto path = table::CopyGoldenTable("numbers");
+  LanceOptions options;
+  options.at.version = 1;
+  EXPECT_TRUE(TableWriter::Open(path, options).status().IsInvalid());
+  EXPECT_FALSE(TableWriter::Open("gs://bucket/t.lance").ok());
+  const auto status = TableWriter::Open("gs://bucket/t.lance").status();
+  EXPECT_TRUE(status.IsNotImplemented());
+  EXPECT_NE(status.message().find("cannot write here"), std::string::npos) << status;
+  EXPECT_FALSE(TableWriter::Open(path + "-not").ok());
+}
+
+TEST(TableWriterLimitsTest, AFullDiskLeavesTheTableAsItWas) {
+  const auto root = testing::MakeTemporaryDirectory();
+  const auto uri = root + "/t.lance";
+  ASSERT_TRUE(TableWriter::Create(uri, StreamOf(Range(0, 10))).ok());
+  const auto result = testing::RunInForkedChild([&] {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{4096, 4096};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
+    const auto large = Range(0, 5000, std::string(50, 'x'));
+    const auto status = TableWriter::Open(uri).ValueOrDie()->Append(StreamOf(large)).status();
+    if (arrow::internal::ErrnoFromStatus(status) != EFBIG) return 2;
+    const auto created = TableWriter::Create(root + "/u.lance", StreamOf(large)).status();
+    if (arrow::internal::ErrnoFromStatus(created) != EFBIG) return 3;
+    return 0;
+  });
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(RowsOf(*OpenLanceTable(uri).ValueOrDie()), Range(0, 10));
+  EXPECT_EQ(table::FilesIn(uri + "/data").size(), 1);
+  EXPECT_FALSE(std::filesystem::exists(root + "/u.lance"));
+}
+
+TEST(TableWriterLimitsTest, WithoutPermissionTheTableIsAsItWas) {
+  const auto root = testing::MakeTemporaryDirectory();
+  std::filesystem::permissions(root, std::filesystem::perms(0755));
+  const auto uri = root + "/t.lance";
+  ASSERT_TRUE(TableWriter::Create(uri, StreamOf(Range(0, 10))).ok());
+  const auto result = testing::RunInForkedChild([&] {
+    if (geteuid() == 0 && setuid(65534) != 0) return 1;
+    if (geteuid() != 65534) return 0;  // files of one's own can be written
+    const auto status =
+        TableWriter::Open(uri).ValueOrDie()->Append(StreamOf(Range(10, 11))).status();
+    return arrow::internal::ErrnoFromStatus(status) == EACCES ? 0 : 2;
+  });
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(RowsOf(*OpenLanceTable(uri).ValueOrDie()), Range(0, 10));
+}
+
+}  // namespace
+}  // namespace croupier
