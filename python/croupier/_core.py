@@ -49,6 +49,7 @@ PermutationBuilder = _extension.PermutationBuilder
 PermutationTable = _extension.PermutationTable
 TableSource = _extension.TableSource
 evaluate = _extension.evaluate
+TableWriter = _extension.TableWriter
 make_memory_table = _extension.make_memory_table
 open_database = _extension.open_database
 open_dataset = _extension.open_dataset

@@ -1,6 +1,6 @@
 """The compiled part of Croupier. Private: the modules of the package are the interface."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 __version__: str
@@ -47,6 +47,70 @@ class TableSource:
     def list_branches(self) -> dict[str, dict[str, Any]]: ...
     def describe(self, detail: str) -> dict[str, Any]: ...
     def take_blobs(self, row_ids: Sequence[int], column: str) -> list[Blob | None]: ...
+
+class TableWriter:
+    """Changes a Lance table, one commit a call."""
+
+    @staticmethod
+    def create(
+        uri: str,
+        rows: object,
+        *,
+        data_format_version: str = "2.2",
+        stable_row_ids: bool = False,
+        max_rows_per_file: int | None = None,
+        max_bytes_per_file: int | None = None,
+        progress: Callable[[int, int, int], object] | None = None,
+        storage_options: Mapping[str, str] = ...,
+    ) -> dict[str, int]: ...
+    @staticmethod
+    def open(
+        uri: str, *, branch: str | None = None, storage_options: Mapping[str, str] = ...
+    ) -> TableWriter: ...
+    def append(
+        self,
+        rows: object,
+        *,
+        max_rows_per_file: int | None = None,
+        max_bytes_per_file: int | None = None,
+        progress: Callable[[int, int, int], object] | None = None,
+    ) -> dict[str, int]: ...
+    def overwrite(
+        self,
+        rows: object,
+        *,
+        max_rows_per_file: int | None = None,
+        max_bytes_per_file: int | None = None,
+        progress: Callable[[int, int, int], object] | None = None,
+    ) -> dict[str, int]: ...
+    def change_rows(
+        self,
+        compute: Callable[[TableSource], tuple[Sequence[int], object | None, int, bool]],
+        *,
+        progress: Callable[[int, int, int], object] | None = None,
+    ) -> dict[str, int]: ...
+    def drop_columns(self, names: Sequence[str]) -> dict[str, int]: ...
+    def add_columns(
+        self,
+        schema: object,
+        inputs: Sequence[str],
+        compute: Callable[[ArrowBatch], object] | None = None,
+        *,
+        progress: Callable[[int, int, int], object] | None = None,
+    ) -> dict[str, int]: ...
+    def compact(
+        self,
+        *,
+        target_rows_per_fragment: int | None = None,
+        max_deleted_share: float | None = None,
+        progress: Callable[[int, int, int], object] | None = None,
+    ) -> dict[str, int]: ...
+    def restore(self, version: int | None = None, tag: str = "") -> dict[str, int]: ...
+    def set_tag(self, name: str, version: int | None = None, *, replace: bool = False) -> None: ...
+    def delete_tag(self, name: str) -> None: ...
+    def clean_up(
+        self, *, older_than_us: int | None = None, grace_us: int | None = None
+    ) -> dict[str, int]: ...
 
 class Blob:
     """A value of a blob column, read in parts."""

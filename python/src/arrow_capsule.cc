@@ -44,6 +44,19 @@ nb::object MakeCapsule(std::unique_ptr<T> exported) {
   return nb::steal(capsule);
 }
 
+// Ask an object of another library for what it exports.
+nb::object CapsuleOf(const nb::object& object, const char* method) {
+  if (nb::hasattr(object, method)) return object.attr(method)();
+  throw nb::type_error((std::string("expected an object with ") + method).c_str());
+}
+
+template <typename T>
+T* PointerOf(const nb::object& capsule) {
+  auto* pointer = static_cast<T*>(PyCapsule_GetPointer(capsule.ptr(), kCapsuleName<T>));
+  if (pointer == nullptr) throw nb::python_error();
+  return pointer;
+}
+
 }  // namespace
 
 nb::object SchemaCapsule(const arrow::Schema& schema) {
@@ -67,17 +80,22 @@ nb::object StreamCapsule(std::shared_ptr<arrow::RecordBatchReader> reader) {
 }
 
 std::shared_ptr<arrow::Table> ImportTable(const nb::object& stream) {
-  if (!nb::hasattr(stream, "__arrow_c_stream__")) {
-    throw nb::type_error("expected an object with __arrow_c_stream__");
-  }
-  const nb::object capsule = stream.attr("__arrow_c_stream__")();
-  auto* exported = static_cast<ArrowArrayStream*>(
-      PyCapsule_GetPointer(capsule.ptr(), kCapsuleName<ArrowArrayStream>));
-  if (exported == nullptr) throw nb::python_error();
+  const nb::object capsule = CapsuleOf(stream, "__arrow_c_stream__");
+  auto* exported = PointerOf<ArrowArrayStream>(capsule);
   return RunReleased([&](const CancelToken&) -> arrow::Result<std::shared_ptr<arrow::Table>> {
     ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ImportRecordBatchReader(exported));
     return reader->ToTable();
   });
+}
+
+std::shared_ptr<arrow::RecordBatchReader> ImportStream(const nb::object& stream) {
+  const nb::object capsule = CapsuleOf(stream, "__arrow_c_stream__");
+  return ValueOrRaise(arrow::ImportRecordBatchReader(PointerOf<ArrowArrayStream>(capsule)));
+}
+
+std::shared_ptr<arrow::Schema> ImportSchema(const nb::object& schema) {
+  const nb::object capsule = CapsuleOf(schema, "__arrow_c_schema__");
+  return ValueOrRaise(arrow::ImportSchema(PointerOf<ArrowSchema>(capsule)));
 }
 
 void RegisterArrow(nb::module_& module) {

@@ -30,6 +30,12 @@ nb::object StreamCapsule(std::shared_ptr<arrow::RecordBatchReader> reader);
 /// The GIL is held; it is released while the stream is read.
 std::shared_ptr<arrow::Table> ImportTable(const nb::object& stream);
 
+/// The same, to be read batch by batch, without the GIL. The GIL is held.
+std::shared_ptr<arrow::RecordBatchReader> ImportStream(const nb::object& stream);
+
+/// Take over a schema from an object with `__arrow_c_schema__`; TypeError if it has none.
+std::shared_ptr<arrow::Schema> ImportSchema(const nb::object& schema);
+
 void RegisterArrow(nb::module_& module);
 
 }  // namespace croupier::python

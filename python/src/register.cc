@@ -19,6 +19,7 @@ NB_MODULE(CROUPIER_EXTENSION, module) {
   croupier::python::RegisterExpression(module);
   croupier::python::RegisterStorage(module);
   croupier::python::RegisterTable(module);
+  croupier::python::RegisterTableWriter(module);
   croupier::python::RegisterPermutation(module);
   croupier::python::RegisterLoader(module);
 }

@@ -35,5 +35,6 @@ void RegisterLoader(nb::module_& module);
 void RegisterPermutation(nb::module_& module);
 void RegisterStorage(nb::module_& module);
 void RegisterTable(nb::module_& module);
+void RegisterTableWriter(nb::module_& module);
 
 }  // namespace croupier::python

@@ -25,8 +25,8 @@ nb::object MakeError(const arrow::Status& status) {
   const std::string& message = status.message();
   if (IsVersionNotFound(status)) return OurError("VersionNotFoundError")(message);
   switch (status.code()) {
-    case arrow::StatusCode::AlreadyExists:
     case arrow::StatusCode::Invalid:
+    case arrow::StatusCode::AlreadyExists:
     case arrow::StatusCode::CapacityError:
       return BuiltinError(PyExc_ValueError)(message);
     case arrow::StatusCode::KeyError:

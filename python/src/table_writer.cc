@@ -1,0 +1,281 @@
+#include "croupier/table_writer.h"
+
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arrow/record_batch.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include "arrow_capsule.h"
+#include "register.h"
+#include "signal_cancel.h"
+
+namespace croupier::python {
+
+namespace {
+
+using Options = std::map<std::string, std::string>;
+
+// Calls Python from within a call that has released the GIL, on its thread. What Python raises is
+// raised again as it was when that call has ended.
+class Callbacks {
+ public:
+  template <typename Function>
+  auto Call(Function function) -> arrow::Result<decltype(function())> {
+    const nb::gil_scoped_acquire acquired;
+    try {
+      return function();
+    } catch (...) {
+      raised_ = std::current_exception();
+      return arrow::Status::UnknownError("a Python callback raised");
+    }
+  }
+
+  template <typename Function>
+  auto RunReleased(Function function) {
+    try {
+      return python::RunReleased(function);
+    } catch (...) {
+      if (raised_ != nullptr) std::rethrow_exception(raised_);
+      throw;
+    }
+  }
+
+ private:
+  std::exception_ptr raised_;
+};
+
+template <typename T>
+T SetUp(T options, const CancelToken& cancel, const nb::object& progress, Callbacks* callbacks) {
+  options.cancel = &cancel;
+  if (progress.is_none()) return options;
+  options.progress = [&progress, callbacks](const WriteProgress& done) -> arrow::Status {
+    return callbacks
+        ->Call([&] {
+          progress(done.num_rows, done.num_bytes, done.num_files);
+          return true;
+        })
+        .status();
+  };
+  return options;
+}
+
+nb::dict DictOf(const WriteResult& result) {
+  nb::dict dict;
+  dict["version"] = result.version;
+  dict["num_rows_added"] = result.num_rows_added;
+  dict["num_rows_removed"] = result.num_rows_removed;
+  dict["num_attempts"] = result.num_attempts;
+  return dict;
+}
+
+LanceOptions LanceOptionsOf(std::optional<std::string> branch, Options storage_options) {
+  LanceOptions options;
+  options.at.branch = std::move(branch);
+  options.storage_options = std::move(storage_options);
+  return options;
+}
+
+WriteOptions FilesOf(std::optional<int64_t> max_rows_per_file,
+                     std::optional<int64_t> max_bytes_per_file) {
+  WriteOptions options;
+  options.max_rows_per_file = max_rows_per_file.value_or(options.max_rows_per_file);
+  options.max_bytes_per_file = max_bytes_per_file.value_or(options.max_bytes_per_file);
+  return options;
+}
+
+nb::dict Create(const std::string& uri, const nb::object& rows, std::string data_format_version,
+                bool stable_row_ids, std::optional<int64_t> max_rows_per_file,
+                std::optional<int64_t> max_bytes_per_file, const nb::object& progress,
+                Options storage_options) {
+  const auto stream = ImportStream(rows);
+  CreateOptions create;
+  static_cast<WriteOptions&>(create) = FilesOf(max_rows_per_file, max_bytes_per_file);
+  create.data_format_version = std::move(data_format_version);
+  create.stable_row_ids = stable_row_ids;
+  Callbacks callbacks;
+  return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
+    return TableWriter::Create(uri, stream, SetUp(create, cancel, progress, &callbacks),
+                               LanceOptionsOf(std::nullopt, storage_options));
+  }));
+}
+
+std::unique_ptr<TableWriter> Open(const std::string& uri, std::optional<std::string> branch,
+                                  Options storage_options) {
+  auto options = LanceOptionsOf(std::move(branch), std::move(storage_options));
+  return RunReleased([&](const CancelToken& cancel) {
+    options.cancel = &cancel;
+    return TableWriter::Open(uri, options);
+  });
+}
+
+nb::dict Append(TableWriter& self, const nb::object& rows, std::optional<int64_t> max_rows_per_file,
+                std::optional<int64_t> max_bytes_per_file, const nb::object& progress) {
+  const auto stream = ImportStream(rows);
+  const auto options = FilesOf(max_rows_per_file, max_bytes_per_file);
+  Callbacks callbacks;
+  return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
+    return self.Append(stream, SetUp(options, cancel, progress, &callbacks));
+  }));
+}
+
+nb::dict Overwrite(TableWriter& self, const nb::object& rows,
+                   std::optional<int64_t> max_rows_per_file,
+                   std::optional<int64_t> max_bytes_per_file, const nb::object& progress) {
+  const auto stream = ImportStream(rows);
+  const auto options = FilesOf(max_rows_per_file, max_bytes_per_file);
+  Callbacks callbacks;
+  return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
+    return self.Overwrite(stream, SetUp(options, cancel, progress, &callbacks));
+  }));
+}
+
+// `compute(table)` gives (addresses, stream or None, number of updated rows, whether the rows of
+// others matter).
+nb::dict ChangeRows(TableWriter& self, const nb::object& compute, const nb::object& progress) {
+  Callbacks callbacks;
+  return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
+    return self.ChangeRows(
+        [&](const std::shared_ptr<const TableSource>& source) {
+          return callbacks.Call([&] {
+            const auto answer = nb::cast<nb::tuple>(compute(TableHandle{source}));
+            RowChange change;
+            change.removed = nb::cast<std::vector<uint64_t>>(answer[0]);
+            if (!answer[1].is_none()) change.added = ImportStream(answer[1]);
+            change.num_updated = nb::cast<int64_t>(answer[2]);
+            change.depends_on_other_rows = nb::cast<bool>(answer[3]);
+            return change;
+          });
+        },
+        SetUp(WriteOptions(), cancel, progress, &callbacks));
+  }));
+}
+
+nb::dict DropColumns(TableWriter& self, const std::vector<std::string>& names) {
+  return DictOf(RunReleased([&](const CancelToken& cancel) {
+    WriteOptions options;
+    options.cancel = &cancel;
+    return self.DropColumns(names, options);
+  }));
+}
+
+// `compute(batch)` gives an object with `__arrow_c_stream__`.
+nb::dict AddColumns(TableWriter& self, const nb::object& schema, std::vector<std::string> inputs,
+                    const nb::object& compute, const nb::object& progress) {
+  NewColumns columns;
+  columns.schema = ImportSchema(schema);
+  columns.inputs = std::move(inputs);
+  Callbacks callbacks;
+  if (!compute.is_none()) {
+    columns.compute = [&](const std::shared_ptr<arrow::RecordBatch>& batch)
+        -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
+      ARROW_ASSIGN_OR_RAISE(const auto stream, callbacks.Call([&] {
+        return ImportStream(compute(ArrowBatch{batch}));
+      }));
+      ARROW_ASSIGN_OR_RAISE(const auto table, stream->ToTable());
+      return table->CombineChunksToBatch();
+    };
+  }
+  return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
+    return self.AddColumns(columns, SetUp(WriteOptions(), cancel, progress, &callbacks));
+  }));
+}
+
+nb::dict Compact(TableWriter& self, std::optional<int64_t> target_rows_per_fragment,
+                 std::optional<double> max_deleted_share, const nb::object& progress) {
+  CompactOptions compact;
+  compact.target_rows_per_fragment =
+      target_rows_per_fragment.value_or(compact.target_rows_per_fragment);
+  compact.max_deleted_share = max_deleted_share.value_or(compact.max_deleted_share);
+  Callbacks callbacks;
+  return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
+    return self.Compact(SetUp(compact, cancel, progress, &callbacks));
+  }));
+}
+
+nb::dict Restore(TableWriter& self, std::optional<uint64_t> version, std::string tag) {
+  const VersionRef ref{version, std::move(tag), std::nullopt};
+  return DictOf(RunReleased([&](const CancelToken& cancel) {
+    WriteOptions options;
+    options.cancel = &cancel;
+    return self.Restore(ref, options);
+  }));
+}
+
+// Statuses as results, for RunReleased.
+arrow::Result<bool> ResultOf(const arrow::Status& status) {
+  ARROW_RETURN_NOT_OK(status);
+  return true;
+}
+
+void SetTag(TableWriter& self, const std::string& name, std::optional<uint64_t> version,
+            bool replace) {
+  const VersionRef ref{version, "", std::nullopt};
+  RunReleased([&](const CancelToken&) { return ResultOf(self.SetTag(name, ref, replace)); });
+}
+
+void DeleteTag(TableWriter& self, const std::string& name) {
+  RunReleased([&](const CancelToken&) { return ResultOf(self.DeleteTag(name)); });
+}
+
+nb::dict CleanUp(TableWriter& self, std::optional<int64_t> older_than_us,
+                 std::optional<int64_t> grace_us) {
+  CleanupOptions options;
+  options.older_than_us = older_than_us.value_or(options.older_than_us);
+  options.grace_us = grace_us.value_or(options.grace_us);
+  const auto result = RunReleased([&](const CancelToken& cancel) {
+    options.cancel = &cancel;
+    return self.CleanUp(options);
+  });
+  nb::dict dict;
+  dict["num_versions"] = result.num_versions;
+  dict["num_files"] = result.num_files;
+  dict["num_bytes"] = result.num_bytes;
+  return dict;
+}
+
+}  // namespace
+
+void RegisterTableWriter(nb::module_& module) {
+  nb::class_<TableWriter>(module, "TableWriter", "Changes a Lance table, one commit a call.")
+      .def_static("create", &Create, nb::arg("uri"), nb::arg("rows"), nb::kw_only(),
+                  nb::arg("data_format_version") = "2.2", nb::arg("stable_row_ids") = false,
+                  nb::arg("max_rows_per_file") = nb::none(),
+                  nb::arg("max_bytes_per_file") = nb::none(), nb::arg("progress") = nb::none(),
+                  nb::arg("storage_options") = Options())
+      .def_static("open", &Open, nb::arg("uri"), nb::kw_only(), nb::arg("branch") = nb::none(),
+                  nb::arg("storage_options") = Options())
+      .def("append", &Append, nb::arg("rows"), nb::kw_only(),
+           nb::arg("max_rows_per_file") = nb::none(), nb::arg("max_bytes_per_file") = nb::none(),
+           nb::arg("progress") = nb::none())
+      .def("overwrite", &Overwrite, nb::arg("rows"), nb::kw_only(),
+           nb::arg("max_rows_per_file") = nb::none(), nb::arg("max_bytes_per_file") = nb::none(),
+           nb::arg("progress") = nb::none())
+      .def("change_rows", &ChangeRows, nb::arg("compute"), nb::kw_only(),
+           nb::arg("progress") = nb::none())
+      .def("drop_columns", &DropColumns, nb::arg("names"))
+      .def("add_columns", &AddColumns, nb::arg("schema"), nb::arg("inputs"),
+           nb::arg("compute") = nb::none(), nb::kw_only(), nb::arg("progress") = nb::none())
+      .def("compact", &Compact, nb::kw_only(), nb::arg("target_rows_per_fragment") = nb::none(),
+           nb::arg("max_deleted_share") = nb::none(), nb::arg("progress") = nb::none())
+      .def("restore", &Restore, nb::arg("version") = nb::none(), nb::arg("tag") = "")
+      .def("set_tag", &SetTag, nb::arg("name"), nb::arg("version") = nb::none(), nb::kw_only(),
+           nb::arg("replace") = false)
+      .def("delete_tag", &DeleteTag, nb::arg("name"))
+      .def("clean_up", &CleanUp, nb::kw_only(), nb::arg("older_than_us") = nb::none(),
+           nb::arg("grace_us") = nb::none());
+}
+
+}  // namespace croupier::python
