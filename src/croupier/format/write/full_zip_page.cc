@@ -5,12 +5,10 @@
 #include <optional>
 #include <utility>
 
-#include <arrow/util/bit_util.h>
-#include <arrow/util/bitmap_ops.h>
-
 #include "croupier/format/encoding/page_layout_writer.h"
 #include "croupier/format/encoding/value_block.h"
 #include "croupier/format/write/page_encoder.h"
+#include "croupier/format/write/record_writer.h"
 
 namespace croupier::format {
 
@@ -93,53 +91,6 @@ FullZipLayout LayoutOf(const PageRows& rows, const WrittenLevels& levels,
   return layout;
 }
 
-// Writes the value of a record: a bitmap of the items of each dimension that has one, then these.
-class FixedRecordWriter {
- public:
-  explicit FixedRecordWriter(const LeafValues& values) : values_(values) {
-    const LeafShape& shape = *values.shape;
-    int64_t items = 1;
-    for (size_t i = 0; i < shape.dimensions.size(); ++i) {
-      items *= shape.dimensions[i];
-      if (values.item_validity[i] == nullptr) continue;
-      bitmaps_.push_back({values.item_validity[i], items});
-      num_bytes_ += static_cast<size_t>(BytesForValues(items, 1));
-    }
-    is_bool_ = shape.item_bits == 1 && shape.dimensions.empty();
-    row_bytes_ = is_bool_ ? 1 : static_cast<size_t>(shape.row_bits() / 8);
-    num_bytes_ += row_bytes_;
-  }
-
-  size_t num_bytes() const { return num_bytes_; }
-
-  uint8_t* Write(int64_t value, uint8_t* to) const {
-    for (const auto& [bits, items] : bitmaps_) {
-      const auto size = static_cast<size_t>(BytesForValues(items, 1));
-      std::memset(to, 0, size);
-      arrow::internal::CopyBitmap(bits, value * items, items, to, 0);
-      to += size;
-    }
-    if (is_bool_) {
-      *to = arrow::bit_util::GetBit(values_.data, value) ? 1 : 0;
-    } else {
-      std::memcpy(to, values_.data + static_cast<size_t>(value) * row_bytes_, row_bytes_);
-    }
-    return to + row_bytes_;
-  }
-
- private:
-  struct Bitmap {
-    const uint8_t* bits;
-    int64_t items_per_row;
-  };
-
-  const LeafValues& values_;
-  std::vector<Bitmap> bitmaps_;
-  bool is_bool_ = false;
-  size_t row_bytes_ = 0;
-  size_t num_bytes_ = 0;
-};
-
 // Whether values are to be compressed one by one: those of which one is long, or on request.
 bool WantsCompression(const LeafValues& values, const EncodingKeys& keys) {
   if (values.SizeOf(0, values.num_values) < kMinCompressedBytes) return false;
@@ -185,22 +136,39 @@ arrow::Status CompressValues(const LeafValues& values, GeneralCompressor* compre
   return arrow::Status::OK();
 }
 
+bool IsBool(const LeafShape& shape) { return shape.item_bits == 1 && shape.dimensions.empty(); }
+
 }  // namespace
 
+FixedRecordWriter::FixedRecordWriter(const LeafValues& values)
+    : values_(values), is_bool_(IsBool(*values.shape)) {
+  const LeafShape& shape = *values.shape;
+  int64_t items = 1;
+  for (size_t i = 0; i < shape.dimensions.size(); ++i) {
+    items *= shape.dimensions[i];
+    if (values.item_validity[i] == nullptr) continue;
+    bitmaps_.push_back({values.item_validity[i], items});
+    num_bytes_ += static_cast<size_t>(BytesForValues(items, 1));
+  }
+  row_bytes_ = is_bool_ ? 1 : static_cast<size_t>(shape.row_bits() / 8);
+  num_bytes_ += row_bytes_;
+}
+
+EncodingPtr MakeFixedRecordEncoding(const LeafValues& values) {
+  return IsBool(*values.shape) ? MakeFlat(8) : MakeFlatEncoding(values);
+}
+
 arrow::Result<PageLayout> PageEncoder::EncodeFixedRecords(const PageRows& rows,
-                                                          const WrittenLevels& levels) {
+                                                          const WrittenLevels& levels,
+                                                          EncodingPtr encoding) {
   const ControlWordWriter words(levels);
   const FixedRecordWriter records(rows.values);
   auto layout = LayoutOf(rows, levels, words);
-  const LeafShape& shape = *rows.values.shape;
-  const bool is_bool = shape.item_bits == 1 && shape.dimensions.empty();
   layout.bits_per_value = static_cast<uint32_t>(records.num_bytes() * 8);
-  layout.value_compression = is_bool ? MakeFlat(8) : MakeFlatEncoding(rows.values);
+  layout.value_compression = std::move(encoding);
   const auto num_levels = static_cast<size_t>(levels.num_levels);
   const auto num_values = static_cast<size_t>(rows.values.num_values);
-  const bool is_plain = !is_bool && words.num_bytes() == 0 &&
-                        records.num_bytes() * 8 == static_cast<size_t>(shape.row_bits());
-  if (is_plain) {
+  if (words.num_bytes() == 0 && records.is_plain()) {
     buffers_ = {{rows.values.data, num_values * records.num_bytes()}};
     return PageLayout{std::move(layout)};
   }

@@ -1,6 +1,8 @@
 #include "croupier/format/write/leaf_values.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <arrow/array/array_base.h>
@@ -14,7 +16,8 @@
 #include <arrow/util/bitmap_ops.h>
 
 #include "croupier/base/byte_reader.h"
-#include "croupier/format/encoding/jsonb.h"
+#include "croupier/format/encoding/jsonb_writer.h"
+#include "croupier/format/encoding/value_block.h"
 
 namespace croupier::format {
 
@@ -55,6 +58,20 @@ int64_t ViewBytes(const arrow::ArrayData& array, SlotRange slots) {
   int64_t size = 0;
   for (int64_t slot = slots.begin; slot < slots.end; ++slot) size += views[slot].size();
   return size;
+}
+
+// A string of any kind.
+std::string_view TextAt(const arrow::ArrayData& array, arrow::Type::type id, int64_t slot) {
+  if (IsView(id)) {
+    return arrow::util::FromBinaryView(array.GetValues<arrow::BinaryViewType::c_type>(1)[slot],
+                                       array.buffers.data() + 2);
+  }
+  const auto at = [&](const auto* offsets) {
+    return std::string_view(reinterpret_cast<const char*>(DataOf(array, 2)) + offsets[slot],
+                            static_cast<size_t>(offsets[slot + 1] - offsets[slot]));
+  };
+  return id == arrow::Type::STRING ? at(array.GetValues<int32_t>(1))
+                                   : at(array.GetValues<int64_t>(1));
 }
 
 int64_t VariableBytes(const arrow::ArrayData& array, SlotRange slots) {
@@ -211,8 +228,29 @@ arrow::Status LeafBuffers::AppendViews(const arrow::ArrayData& leaf, SlotRange s
   return arrow::Status::OK();
 }
 
+arrow::Status LeafBuffers::AppendJson(const arrow::ArrayData& leaf, SlotRange slots) {
+  const arrow::Type::type id = StorageOf(*leaf.type).id();
+  const uint8_t* validity = DataOf(leaf, 0);
+  std::string jsonb;
+  for (int64_t slot = slots.begin; slot < slots.end; ++slot) {
+    if (validity == nullptr || arrow::bit_util::GetBit(validity, leaf.offset + slot)) {
+      jsonb.clear();
+      const auto status = AppendJsonb(TextAt(leaf, id, slot), &jsonb);
+      if (!status.ok()) {
+        return status.WithMessage("column '", plan_->name, "': ", status.message());
+      }
+      data_.Append(jsonb.data(), jsonb.size());
+    }
+    offsets_.AppendValue(static_cast<int64_t>(data_.size()));
+  }
+  return arrow::Status::OK();
+}
+
 arrow::Status LeafBuffers::AppendVariable(const arrow::ArrayData& leaf, SlotRange slots) {
   if (offsets_.empty()) offsets_.AppendZeros(static_cast<size_t>(shape_->offset_bits / 8));
+  if (plan_->kind == WriteKind::kJson && StorageOf(*leaf.type).id() != arrow::Type::LARGE_BINARY) {
+    return AppendJson(leaf, slots);
+  }
   switch (StorageOf(*leaf.type).id()) {
     case arrow::Type::STRING:
     case arrow::Type::BINARY:

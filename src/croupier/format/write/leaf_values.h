@@ -64,7 +64,6 @@ class LeafBuffers {
   void AppendOffsets(const arrow::ArrayData& leaf, SlotRange slots);
   template <typename Offset>
   arrow::Status AppendViews(const arrow::ArrayData& leaf, SlotRange slots);
-  template <typename Offset>
   arrow::Status AppendJson(const arrow::ArrayData& leaf, SlotRange slots);
   arrow::Status AppendVariable(const arrow::ArrayData& leaf, SlotRange slots);
   arrow::Status AppendPacked(const arrow::ArrayData& leaf, SlotRange slots);

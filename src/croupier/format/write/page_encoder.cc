@@ -6,6 +6,8 @@
 
 #include <arrow/status.h>
 
+#include "croupier/format/write/record_writer.h"
+
 namespace croupier::format {
 
 arrow::Status CheckText(const LeafValues& values) {
@@ -76,16 +78,15 @@ arrow::Result<PageLayout> PageEncoder::EncodeValues(const LeafPlan& plan, const 
   // The reference reader takes items below a null struct for valid ones where all are null, which
   // then have no place in a dictionary.
   const bool needs_dictionary = is_dictionary && !plan.layers.empty() && rows.values.num_values > 0;
+  if (plan.kind == WriteKind::kBlobV1) return EncodeBlobs(rows, levels);
   if (levels.num_valid == 0 && !needs_dictionary) return EncodeAllNull(plan, levels);
   if (is_dictionary) return EncodeKeys(plan, keys, rows, levels);
-  if (shape.kind == LeafShape::Kind::kPacked) {
-    return arrow::Status::NotImplemented("packed structs");
-  }
   ARROW_RETURN_NOT_OK(CheckText(rows.values));
   ConstantLayout constant;
   if (is_v2_2() && EncodeConstant(rows, levels, &constant)) return PageLayout{std::move(constant)};
   // A row with more levels than a chunk can count is a record.
   const bool is_crowded = rows.num_levels - rows.values.num_values > MaxInvisibleLevels(plan);
+  if (shape.kind == LeafShape::Kind::kPacked) return EncodePacked(rows, levels, is_crowded);
   PageLayout layout;
   if (!is_crowded) {
     ARROW_ASSIGN_OR_RAISE(const bool has_indices, EncodeIndices(keys, rows, levels, &layout));
@@ -99,7 +100,9 @@ arrow::Result<PageLayout> PageEncoder::EncodeValues(const LeafPlan& plan, const 
     // Vectors of bits are records only where these are whole bytes.
     const bool can_be_records =
         shape.item_bits != 1 || shape.dimensions.empty() || shape.items_per_row % 8 == 0;
-    if (can_be_records && (wants_records || is_crowded)) return EncodeFixedRecords(rows, levels);
+    if (can_be_records && (wants_records || is_crowded)) {
+      return EncodeFixedRecords(rows, levels, MakeFixedRecordEncoding(rows.values));
+    }
   }
   return EncodeChunks(keys, rows, levels);
 }

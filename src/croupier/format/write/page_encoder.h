@@ -75,7 +75,13 @@ class PageEncoder {
   /// \param layout what it says of a dictionary is kept; whose items are `extra_`
   arrow::Result<PageLayout> EncodeMiniBlock(ChunkEncoder* values, const PageRows& rows,
                                             const WrittenLevels& levels, MiniBlockLayout layout);
-  arrow::Result<PageLayout> EncodeFixedRecords(const PageRows& rows, const WrittenLevels& levels);
+  arrow::Result<PageLayout> EncodeFixedRecords(const PageRows& rows, const WrittenLevels& levels,
+                                               EncodingPtr encoding);
+  /// \param is_crowded whether a row has more levels than a chunk can count
+  arrow::Result<PageLayout> EncodePacked(const PageRows& rows, const WrittenLevels& levels,
+                                         bool is_crowded);
+  /// A page of places of blobs, as format 2.1 has them.
+  arrow::Result<PageLayout> EncodeBlobs(const PageRows& rows, const WrittenLevels& levels);
   arrow::Result<PageLayout> EncodeVariableRecords(const EncodingKeys& keys, const PageRows& rows,
                                                   const WrittenLevels& levels);
   PageLayout WriteVariableRecords(const LeafValues& values, const PageRows& rows,
