@@ -7,8 +7,10 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <arrow/io/file.h>
@@ -34,8 +36,34 @@ class FileSink : public ByteSink {
     return arrow::Status::IOError("cannot write the file");
   }
 
+ protected:
+  std::FILE* file() const { return file_; }
+
  private:
   std::FILE* file_;
+};
+
+class OwnedFileSink : public FileSink {
+ public:
+  using FileSink::FileSink;
+  ~OwnedFileSink() override { std::fclose(file()); }
+};
+
+// Makes the files of blobs in a folder.
+class FolderSidecars : public format::BlobSidecars {
+ public:
+  explicit FolderSidecars(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  arrow::Result<std::unique_ptr<ByteSink>> Open(const std::string& name) override {
+    std::filesystem::create_directories(folder_);
+    auto* file = std::fopen((folder_ / name).c_str(), "wb");
+    if (file == nullptr) return arrow::Status::IOError("cannot open ", name);
+    return std::make_unique<OwnedFileSink>(file);
+  }
+  arrow::Status Close(std::unique_ptr<ByteSink>) override { return arrow::Status::OK(); }
+
+ private:
+  std::filesystem::path folder_;
 };
 
 arrow::Status Run(const std::vector<std::string>& arguments) {
@@ -44,6 +72,8 @@ arrow::Status Run(const std::vector<std::string>& arguments) {
   ARROW_ASSIGN_OR_RAISE(const auto reader, arrow::ipc::RecordBatchStreamReader::Open(input));
   ARROW_ASSIGN_OR_RAISE(const auto batches, reader->ToRecordBatches());
   format::DataFileWriterOptions options;
+  FolderSidecars sidecars(std::filesystem::path(arguments[1]).replace_extension());
+  options.sidecars = &sidecars;
   const bool is_old = arguments.size() > 2 && arguments[2] == "2.1";
   if (is_old) options.version = format::FileVersion::kV2_1;
   if (arguments.size() > 3) options.page_bytes = std::stoll(arguments[3]);

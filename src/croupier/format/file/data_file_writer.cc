@@ -116,7 +116,8 @@ class DataFileWriter::Impl {
         options_(options),
         pool_(options.pool == nullptr ? arrow::default_memory_pool() : options.pool),
         file_(sink),
-        encoder_(options.version, pool_) {}
+        encoder_(options.version, pool_),
+        blobs_([this](Bytes blob) { return AppendBlob(blob); }, options.sidecars) {}
 
   arrow::Status Open() {
     if (options_.page_bytes <= 0) {
@@ -127,13 +128,14 @@ class DataFileWriter::Impl {
     for (const LeafPlan& plan : plans_) {
       pages_.push_back(std::make_unique<ColumnPages>(&file_, plan.page_rows_per_row()));
       ARROW_ASSIGN_OR_RAISE(const auto keys, EncodingKeys::Of(plan));
-      columns_.emplace_back(&plan, keys, options_.page_bytes, &encoder_, pages_.back().get(),
-                            pool_);
+      columns_.emplace_back(&plan, keys, options_.page_bytes, &encoder_, &blobs_,
+                            pages_.back().get(), pool_);
     }
     return arrow::Status::OK();
   }
 
   arrow::Status Write(const arrow::RecordBatch& batch) {
+    ARROW_RETURN_NOT_OK(batch.Validate());
     if (batch.schema() != last_schema_) {
       ARROW_RETURN_NOT_OK(CheckColumns(fields_, *batch.schema()));
       last_schema_ = batch.schema();
@@ -145,15 +147,16 @@ class DataFileWriter::Impl {
     for (size_t i = 0; i < plans_.size(); ++i) {
       ARROW_RETURN_NOT_OK(columns_[i].Append(batch.column_data(plans_[i].column)));
     }
-    return arrow::Status::OK();
+    return LimitMemory();
   }
 
   arrow::Result<WrittenFile> Finish() {
     for (ColumnWriter& column : columns_) ARROW_RETURN_NOT_OK(column.Flush());
+    ARROW_RETURN_NOT_OK(blobs_.Finish());
     ARROW_RETURN_NOT_OK(file_.Align());
     const int64_t descriptor_start = file_.position();
     WireWriter schema;
-    AppendFields(1, fields_, &schema);
+    AppendFileFields(1, fields_, &schema);
     const auto descriptor =
         WireWriter().Child(1, schema).NumberUnlessZero(2, static_cast<uint64_t>(num_rows_));
     ARROW_RETURN_NOT_OK(file_.Append(descriptor.bytes()));
@@ -194,6 +197,25 @@ class DataFileWriter::Impl {
   int64_t size_bytes() const { return file_.position(); }
 
  private:
+  // Write the columns that hold the most, where a table of many would hold too much.
+  arrow::Status LimitMemory() {
+    int64_t total = 0;
+    for (const ColumnWriter& column : columns_) total += column.buffered_bytes();
+    if (total <= options_.max_buffered_bytes) return arrow::Status::OK();
+    const int64_t mean = total / std::ssize(columns_);
+    for (ColumnWriter& column : columns_) {
+      if (column.buffered_bytes() >= mean) ARROW_RETURN_NOT_OK(column.Flush());
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<int64_t> AppendBlob(Bytes blob) {
+    ARROW_RETURN_NOT_OK(file_.Align());
+    const int64_t position = file_.position();
+    ARROW_RETURN_NOT_OK(file_.Append(blob));
+    return position;
+  }
+
   // Refuse what only format 2.2 has.
   arrow::Status CheckVersion(const Field& field) const {
     if (options_.version != FileVersion::kV2_1) return arrow::Status::OK();
@@ -213,6 +235,7 @@ class DataFileWriter::Impl {
   arrow::MemoryPool* pool_;
   FileEnd file_;
   PageEncoder encoder_;
+  BlobStore blobs_;
   std::vector<LeafPlan> plans_;
   std::vector<std::unique_ptr<ColumnPages>> pages_;
   std::vector<ColumnWriter> columns_;

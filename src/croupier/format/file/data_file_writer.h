@@ -9,6 +9,7 @@
 #include <arrow/type_fwd.h>
 
 #include "croupier/base/byte_sink.h"
+#include "croupier/format/file/blob_sidecars.h"
 #include "croupier/format/file/file_version.h"
 #include "croupier/format/manifest/schema.h"
 
@@ -18,6 +19,11 @@ struct DataFileWriterOptions {
   FileVersion version = FileVersion::kV2_2;
   /// Size of a column's values in memory at which they become a page.
   int64_t page_bytes = int64_t{8} << 20;
+  /// Size of all columns' values in memory from which on pages are written that are not full.
+  int64_t max_buffered_bytes = int64_t{1} << 30;
+  /// Makes the files for larger blobs, and must outlive the writer; null: they lie in the data file
+  /// as well.
+  BlobSidecars* sidecars = nullptr;
   arrow::MemoryPool* pool = nullptr;  ///< null: Arrow's default
 };
 
@@ -33,10 +39,10 @@ struct WrittenFile {
 
 /// Writes a Lance data file of format 2.1 or 2.2, batch by batch.
 ///
-/// Rows are collected by column until they fill a page, so memory is bounded by a page for each
-/// leaf column. After an error the file is useless: the owner of the sink drops it. Not
-/// thread-safe.
-/// Source: lance-file.md, part A; lance-encodings.md, sections 17 and 18.
+/// Rows are collected by column until they fill a page, so memory is bounded: by a page for each
+/// leaf column, and by max_buffered_bytes. After an error the file is useless: the owner of the
+/// sink drops it. Not thread-safe. Source: lance-file.md, part A; lance-encodings.md, sections 17
+/// and 18.
 class DataFileWriter {
  public:
   /// \param fields columns of the file, with their ids; kept

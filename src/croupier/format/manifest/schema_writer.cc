@@ -328,6 +328,31 @@ WireWriter MessageOf(const Field& field) {
       .NumberUnlessZero(15, field.clustering_key_position);
 }
 
+// A blob of the second version as files have it. Its members have no ids of their own.
+Field FileFieldOf(const Field& field) {
+  Field made = field;
+  made.children.clear();
+  if (field.is_blob() && field.logical_type == "struct") {
+    std::erase_if(made.metadata,
+                  [](const WireMapEntry& entry) { return entry.key == kExtensionNameKey; });
+    SetMetadata(&made, kBlobKey, "true");
+    SetMetadata(&made, kPackedKey, "true");
+    for (const auto& [name, logical_type] :
+         {std::pair("kind", "uint8"), std::pair("position", "uint64"), std::pair("size", "uint64"),
+          std::pair("blob_id", "uint32"), std::pair("blob_uri", "string")}) {
+      Field member;
+      member.name = name;
+      member.id = -1;
+      member.parent_id = -1;
+      member.logical_type = logical_type;
+      made.children.push_back(std::move(member));
+    }
+    return made;
+  }
+  for (const Field& child : field.children) made.children.push_back(FileFieldOf(child));
+  return made;
+}
+
 }  // namespace
 
 StorageType StorageType::Of(const arrow::Field& field) {
@@ -377,6 +402,10 @@ void AppendFields(uint32_t number, const std::vector<Field>& fields, WireWriter*
     message->Child(number, MessageOf(field));
     AppendFields(number, field.children, message);
   }
+}
+
+void AppendFileFields(uint32_t number, const std::vector<Field>& fields, WireWriter* message) {
+  for (const Field& field : fields) AppendFields(number, {FileFieldOf(field)}, message);
 }
 
 }  // namespace croupier::format

@@ -50,5 +50,7 @@ arrow::Result<Field> MakeField(const arrow::Field& field, int32_t parent_id, int
 /// Write the messages of fields and those below them, in pre-order, as the repeated member `number`
 /// of a message.
 void AppendFields(uint32_t number, const std::vector<Field>& fields, WireWriter* message);
+/// The same as data files have it: blobs as the packed structs that say where they are.
+void AppendFileFields(uint32_t number, const std::vector<Field>& fields, WireWriter* message);
 
 }  // namespace croupier::format

@@ -7,12 +7,14 @@
 namespace croupier::format {
 
 ColumnWriter::ColumnWriter(const LeafPlan* plan, const EncodingKeys& keys, int64_t page_bytes,
-                           PageEncoder* encoder, PageSink* sink, arrow::MemoryPool* pool)
+                           PageEncoder* encoder, BlobStore* blobs, PageSink* sink,
+                           arrow::MemoryPool* pool)
     : plan_(plan),
       keys_(keys),
       page_bytes_(page_bytes),
       max_invisible_(MaxInvisibleLevels(*plan)),
       encoder_(encoder),
+      blobs_(blobs),
       sink_(sink),
       pool_(pool),
       values_(plan, pool) {}
@@ -47,7 +49,9 @@ arrow::Status ColumnWriter::AppendRows(const std::shared_ptr<arrow::ArrayData>& 
     return arrow::Status::OK();
   }
   bool fits = num_invisible() + invisible <= max_invisible_;
-  for (const SlotRange& range : rows.ranges) fits = fits && values_.CanAppend(*rows.leaf, range);
+  for (const SlotRange& range : rows.ranges) {
+    fits = fits && (is_blob() || values_.CanAppend(*rows.leaf, range));
+  }
   if (!fits) ARROW_RETURN_NOT_OK(Flush());
   // What fills a page by itself is encoded where it lies.
   PageRows page;
@@ -66,6 +70,12 @@ arrow::Status ColumnWriter::AppendRows(const std::shared_ptr<arrow::ArrayData>& 
 
 arrow::Status ColumnWriter::Collect(const ShreddedRows& rows) {
   for (const SlotRange& range : rows.ranges) {
+    if (is_blob()) {
+      ARROW_ASSIGN_OR_RAISE(const auto places,
+                            blobs_->Put(*plan_, keys_, *rows.leaf, range, pool_));
+      ARROW_RETURN_NOT_OK(values_.Append(*places, {0, range.size()}));
+      continue;
+    }
     ARROW_RETURN_NOT_OK(values_.Append(*rows.leaf, range));
   }
   rep_.insert(rep_.end(), rows.rep.begin(), rows.rep.end());

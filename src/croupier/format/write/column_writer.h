@@ -9,6 +9,7 @@
 #include <arrow/status.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/format/write/blob_store.h"
 #include "croupier/format/write/encoding_keys.h"
 #include "croupier/format/write/leaf_plan.h"
 #include "croupier/format/write/leaf_values.h"
@@ -28,9 +29,9 @@ class ColumnWriter {
                                 std::span<const std::span<const uint8_t>> buffers) = 0;
   };
 
-  /// \param plan must outlive this, as encoder and sink must
+  /// \param plan must outlive this, as encoder, blobs and sink must
   ColumnWriter(const LeafPlan* plan, const EncodingKeys& keys, int64_t page_bytes,
-               PageEncoder* encoder, PageSink* sink, arrow::MemoryPool* pool);
+               PageEncoder* encoder, BlobStore* blobs, PageSink* sink, arrow::MemoryPool* pool);
 
   /// Add all rows of a column of the table; those that fill a page are written.
   arrow::Status Append(const std::shared_ptr<arrow::ArrayData>& column);
@@ -47,6 +48,9 @@ class ColumnWriter {
                            int64_t num_rows);
   arrow::Status Collect(const ShreddedRows& rows);
   arrow::Status WritePage(const PageRows& rows);
+  bool is_blob() const {
+    return plan_->kind == WriteKind::kBlobV1 || plan_->kind == WriteKind::kBlobV2;
+  }
   int64_t num_invisible() const { return num_levels_ - values_.num_values(); }
 
   const LeafPlan* plan_;
@@ -54,6 +58,7 @@ class ColumnWriter {
   int64_t page_bytes_;
   int64_t max_invisible_;
   PageEncoder* encoder_;
+  BlobStore* blobs_;
   PageSink* sink_;
   arrow::MemoryPool* pool_;
   LeafBuffers values_;

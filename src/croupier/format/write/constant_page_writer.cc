@@ -63,7 +63,21 @@ PageLayout PageEncoder::EncodeAllNull(const LeafPlan& plan, const WrittenLevels&
     layout.layers = {RepDefLayer::kNullableItem};
     return PageLayout{std::move(layout)};
   }
-  buffers_ = {BytesOf(levels.rep), BytesOf(levels.def)};
+  if (!is_v2_2()) {
+    buffers_ = {BytesOf(levels.rep), BytesOf(levels.def)};
+    return PageLayout{std::move(layout)};
+  }
+  const auto encode = [](std::span<const uint16_t> values, uint16_t max_level, OutputBytes* out,
+                         EncodingPtr* encoding, uint64_t* count) {
+    if (values.empty()) return;
+    const LevelEncoder encoder(values, max_level, /*allows_runs=*/true);
+    encoder.Encode(0, std::ssize(values), out);
+    *encoding = encoder.encoding();
+    *count = values.size();
+  };
+  encode(levels.rep, levels.max_rep, &data_, &layout.rep_compression, &layout.num_rep_values);
+  encode(levels.def, levels.max_def, &extra_, &layout.def_compression, &layout.num_def_values);
+  buffers_ = {data_.bytes(), extra_.bytes()};
   return PageLayout{std::move(layout)};
 }
 

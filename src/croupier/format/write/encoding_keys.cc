@@ -83,6 +83,9 @@ arrow::Result<EncodingKeys> EncodingKeys::Of(const LeafPlan& plan) {
   keys.minichunk_bytes = std::min<int64_t>(size("minichunk-size", keys.minichunk_bytes), 24 << 10);
   keys.dictionary_divisor = size("dict-divisor", keys.dictionary_divisor);
   keys.dictionary_max_bytes = size("dict-max-size", keys.dictionary_max_bytes);
+  keys.blob_inline_bytes = size("blob-inline-size-threshold", keys.blob_inline_bytes);
+  keys.blob_dedicated_bytes = size("blob-dedicated-size-threshold", keys.blob_dedicated_bytes);
+  keys.blob_pack_file_bytes = size("blob-pack-file-size-threshold", keys.blob_pack_file_bytes);
   keys.dictionary_size_ratio =
       reader.Number<double>("dict-size-ratio", 0, 1).value_or(keys.dictionary_size_ratio);
   if (const auto text = reader.Text("dict-values-compression"); !text.empty()) {

@@ -32,6 +32,11 @@ struct EncodingKeys {
   /// How the items of dictionaries are compressed; none: not at all. From format 2.2 on.
   std::optional<CompressionScheme> dictionary_scheme = CompressionScheme::kLz4;
   std::optional<int> dictionary_level;
+  /// Blobs of at most so many bytes lie in the data file; of at most so many, several in a file
+  /// beside it, which has at most so many; larger ones in files of their own.
+  int64_t blob_inline_bytes = int64_t{64} << 10;
+  int64_t blob_dedicated_bytes = int64_t{4} << 20;
+  int64_t blob_pack_file_bytes = int64_t{1} << 30;
   /// structural-encoding of the column: whether values lie in chunks or in records.
   std::optional<bool> wants_records;
 

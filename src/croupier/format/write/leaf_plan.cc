@@ -58,6 +58,9 @@ class Planner {
       status = arrow::Status::NotImplemented(
           "the Lance format has no lists above or below fixed-size lists of structs");
     }
+    if (status.ok() && plan.kind == WriteKind::kBlobV1 && plan.has_lists()) {
+      status = arrow::Status::NotImplemented("format 2.1 has no lists of blobs");
+    }
     if (!status.ok()) {
       return status.WithMessage("cannot write column '", plan.name, "': ", status.message());
     }

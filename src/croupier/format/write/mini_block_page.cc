@@ -1,4 +1,5 @@
 // The mini-block half of PageEncoder: values in chunks, each with the levels that belong to them.
+#include <algorithm>
 #include <bit>
 #include <optional>
 #include <utility>
@@ -8,6 +9,9 @@
 namespace croupier::format {
 
 namespace {
+
+// Values of a chunk of format 2.1, which has 32 KiB at most with all its levels.
+constexpr int64_t kMaxOldChunkBytes = 8 << 10;
 
 // Counts the rows of a page by chunk, as its repetition index has them.
 class RowCounter {
@@ -57,14 +61,15 @@ void Patch(OutputBytes* bytes, size_t* place, size_t value) {
 arrow::Result<PageLayout> PageEncoder::EncodeChunks(const EncodingKeys& keys, const PageRows& rows,
                                                     const WrittenLevels& levels) {
   const LeafValues& values = rows.values;
+  const int64_t chunk_bytes =
+      is_v2_2() ? keys.minichunk_bytes : std::min(keys.minichunk_bytes, kMaxOldChunkBytes);
   ChunkEncoderPtr chunks;
   if (values.shape->kind != LeafShape::Kind::kVariable) {
     chunks = ChooseFixedChunks(values, keys);
   } else if (WantsFsst(values, keys) && fsst_.Encode(values, MinFsstSaving(keys))) {
-    chunks = MakeFsstChunks(MakeVariableChunks(fsst_.values(), keys.minichunk_bytes),
-                            fsst_.symbol_table());
+    chunks = MakeFsstChunks(MakeVariableChunks(fsst_.values(), chunk_bytes), fsst_.symbol_table());
   } else {
-    chunks = MakeVariableChunks(values, keys.minichunk_bytes);
+    chunks = MakeVariableChunks(values, chunk_bytes);
   }
   ARROW_ASSIGN_OR_RAISE(chunks, CompressChunks(std::move(chunks), values.num_values, keys, pool_));
   return EncodeMiniBlock(chunks.get(), rows, levels, {});
@@ -96,6 +101,9 @@ arrow::Result<PageLayout> PageEncoder::EncodeMiniBlock(ChunkEncoder* values, con
     const size_t levels_end = !has_levels ? 0
                               : is_last   ? static_cast<size_t>(levels.num_levels)
                                           : FindLevelsEnd(levels, level, count);
+    if (levels_end - level > UINT16_MAX) {
+      return arrow::Status::CapacityError("two values have more than 65535 levels");
+    }
     size_t place = chunk_begin;
     Patch<uint16_t>(&data_, &place, levels_end - level);
     for (const auto* encoder : {&rep, &def}) {

@@ -24,6 +24,8 @@ namespace {
 
 // Values of this many bytes or more are read one by one, each from its record.
 constexpr int64_t kMinRecordBytes = 256;
+// Of a value in a chunk of format 2.1.
+constexpr int64_t kMaxOldChunkedBytes = 4000;
 // Bits of levels that a chunk may have: a chunk of format 2.1 is not larger than 32 KiB.
 constexpr int64_t kMaxLevelBits = 131072;
 constexpr int64_t kMaxChunkLevels = 65535;
@@ -92,15 +94,18 @@ arrow::Result<PageLayout> PageEncoder::EncodeValues(const LeafPlan& plan, const 
     ARROW_ASSIGN_OR_RAISE(const bool has_indices, EncodeIndices(keys, rows, levels, &layout));
     if (has_indices) return layout;
   }
+  const int64_t longest = LongestValue(rows.values);
+  // Chunks of format 2.1 do not hold two long values, whatever the column asks for.
+  const bool must_be_records = is_crowded || (!is_v2_2() && longest > kMaxOldChunkedBytes);
   const bool wants_records =
-      keys.wants_records.value_or(LongestValue(rows.values) >= kMinRecordBytes);
+      must_be_records || keys.wants_records.value_or(longest >= kMinRecordBytes);
   if (shape.kind == LeafShape::Kind::kVariable) {
-    if (wants_records || is_crowded) return EncodeVariableRecords(keys, rows, levels);
+    if (wants_records) return EncodeVariableRecords(keys, rows, levels);
   } else {
     // Vectors of bits are records only where these are whole bytes.
     const bool can_be_records =
         shape.item_bits != 1 || shape.dimensions.empty() || shape.items_per_row % 8 == 0;
-    if (can_be_records && (wants_records || is_crowded)) {
+    if (can_be_records && wants_records) {
       return EncodeFixedRecords(rows, levels, MakeFixedRecordEncoding(rows.values));
     }
   }

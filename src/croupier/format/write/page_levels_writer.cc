@@ -38,23 +38,26 @@ WrittenLevels NumberLevels(const LeafPlan& plan, int64_t num_levels, std::span<c
   uint16_t from = 1;
   uint16_t to = 1;
   bool is_above_list = false;
-  bool has_item_above_list = false;
+  bool is_outside = false;  // of a list of any kind, whose items the entries are
+  bool has_item_outside = false;
   const auto take = [&] { number_of[from++] = to++; };
   const auto add_item = [&] {
-    const bool is_nullable = is_above_list || counts[from] > 0;
+    const bool is_nullable = is_outside || counts[from] > 0;
     levels.layers.push_back(is_nullable ? RepDefLayer::kNullableItem : RepDefLayer::kAllValidItem);
     is_nullable ? take() : void(++from);
-    has_item_above_list = is_above_list;
+    has_item_outside = is_outside;
     if (!is_above_list) levels.max_visible_def = static_cast<uint16_t>(to - 1);
   };
   add_item();
   for (auto layer = plan.layers.rbegin(); layer != plan.layers.rend(); ++layer) {
     if (layer->layer.is_list()) {
       is_above_list = true;
+      is_outside = true;
       levels.layers.push_back(RepDefLayer::kNullAndEmptyList);
       take();
       take();
     } else {
+      is_outside = is_outside || layer->layer.kind == PathLayer::Kind::kFixedSizeList;
       add_item();
     }
   }
@@ -65,8 +68,8 @@ WrittenLevels NumberLevels(const LeafPlan& plan, int64_t num_levels, std::span<c
     is_same = is_same && number_of[level] == level;
   }
   if (levels.max_def == 0) {
-    if (!has_item_above_list) return levels;
-    renumbered->assign(rep.size(), 0);
+    if (!has_item_outside) return levels;
+    renumbered->assign(static_cast<size_t>(num_levels), 0);
     levels.def = *renumbered;
     return levels;
   }

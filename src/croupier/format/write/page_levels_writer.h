@@ -42,7 +42,8 @@ void ForEachValue(const WrittenLevels& levels, int64_t num_values, const Call& c
 /// Number the levels of a page.
 ///
 /// Layers inside the innermost list, or all of them without one, are said to be nullable only where
-/// nulls occur. Those outside are always nullable, and lists always perhaps null or empty: the
+/// nulls occur. Those outside, and fixed-size lists of structs with what is around them, are always
+/// nullable, and lists always perhaps null or empty: the
 /// reference reader mistakes columns whose pages say different things (lance-encodings.md, 18.3),
 /// also where one page with such a layer has definition levels and another has none.
 ///
