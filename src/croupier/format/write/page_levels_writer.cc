@@ -34,6 +34,13 @@ WrittenLevels NumberLevels(const LeafPlan& plan, int64_t num_levels, std::span<c
   for (const uint16_t level : def) ++counts[level];
   levels.num_valid = counts[0];
 
+  // The outermost layer that is null somewhere, up to the innermost list.
+  uint16_t outermost_null = 0;
+  uint16_t number = 1;
+  for (auto layer = plan.layers.rbegin();; ++layer, ++number) {
+    if (counts[number] > 0) outermost_null = number;
+    if (layer == plan.layers.rend() || layer->layer.is_list()) break;
+  }
   std::vector<uint16_t> number_of(num_numbers, 0);
   uint16_t from = 1;
   uint16_t to = 1;
@@ -42,7 +49,7 @@ WrittenLevels NumberLevels(const LeafPlan& plan, int64_t num_levels, std::span<c
   bool has_item_outside = false;
   const auto take = [&] { number_of[from++] = to++; };
   const auto add_item = [&] {
-    const bool is_nullable = is_outside || counts[from] > 0;
+    const bool is_nullable = is_outside || from <= outermost_null || counts[0] == 0;
     levels.layers.push_back(is_nullable ? RepDefLayer::kNullableItem : RepDefLayer::kAllValidItem);
     is_nullable ? take() : void(++from);
     has_item_outside = is_outside;

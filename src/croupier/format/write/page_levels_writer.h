@@ -41,11 +41,13 @@ void ForEachValue(const WrittenLevels& levels, int64_t num_values, const Call& c
 
 /// Number the levels of a page.
 ///
-/// Layers inside the innermost list, or all of them without one, are said to be nullable only where
-/// nulls occur. Those outside, and fixed-size lists of structs with what is around them, are always
-/// nullable, and lists always perhaps null or empty: the
-/// reference reader mistakes columns whose pages say different things (lance-encodings.md, 18.3),
-/// also where one page with such a layer has definition levels and another has none.
+/// Layers inside the innermost list, or all of them without one, are nullable where they are null
+/// somewhere, and where a layer around them is. The other layers are always nullable, and so are
+/// fixed-size lists of structs with what is around them; lists are always perhaps null or empty.
+/// All are on a page without a valid value. The reference reader would read exact kinds wrongly: it
+/// cannot join pages that say different things of these layers, or of which only some have
+/// definition levels (lance-encodings.md, 18.3), and it takes members of null structs for null that
+/// are not.
 ///
 /// \param def as ShreddedRows has it
 /// \param renumbered holds the new levels where they are others
