@@ -151,7 +151,7 @@ Result<Datum> ComputeDecimals(Operator op, const ArithmeticTypes& types,
   const FixedInput<Decimal128> right(inputs[1]);
   ARROW_ASSIGN_OR_RAISE(auto values, AllocateValues<Decimal128>(args.num_rows, args.pool()));
   auto* out = values->template mutable_data_as<Decimal128>();
-  const Decimal256 most(Decimal128(Decimal128::GetMaxValue()));
+  const Decimal256 most{Decimal128(Decimal128::GetMaxValue())};
   for (int64_t row = 0; row < args.num_rows; ++row) {
     out[row] = Decimal128(0);
     if (!validity[row]) continue;

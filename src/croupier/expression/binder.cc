@@ -55,6 +55,13 @@ bool IsLiteral(const Node& node) {
   }
 }
 
+// Whether a half float is a number, and not what is too large for one.
+bool IsFinite(const arrow::Scalar& value) {
+  if (value.type->id() != Type::HALF_FLOAT) return true;
+  constexpr uint16_t kExponent = 0x7C00;
+  return (static_cast<const arrow::HalfFloatScalar&>(value).value & kExponent) != kExponent;
+}
+
 bool IsOrdering(Operator op) { return op <= Operator::kGreaterEqual; }
 
 // The operator for operands the other way round.
@@ -225,7 +232,8 @@ class Binder {
                       (value->type->id() == Type::STRING && expression::IsText(*type));
     if (!fits) return std::nullopt;
     auto cast = MakeCast(make_, literal, type, literal->place());
-    return cast.ok() ? std::optional(*cast) : std::nullopt;
+    if (!cast.ok() || !IsFinite(*(*cast)->literal())) return std::nullopt;
+    return *cast;
   }
 
   // Bind literals and arithmetic of them, in the type of the column beside them where that holds

@@ -237,8 +237,11 @@ ArithmeticTypes TypesOfArithmetic(Operator op, const TypePtr& left, const TypePt
       if (!IsInteger(*type)) return {};
       return {type, type, type};
     }
-    const auto type = CommonNumber(left, right);
+    auto type = CommonNumber(left, right);
     if (type == nullptr) return {};
+    // Decimals are computed with in the type of the float.
+    if (left->id() == Type::FLOAT && arrow::is_decimal(right->id())) type = left;
+    if (right->id() == Type::FLOAT && arrow::is_decimal(left->id())) type = right;
     if (IsExact(*left) && IsExact(*right) && type->id() == Type::DECIMAL128) {
       const bool is_mixed = IsInteger(*left) && IsInteger(*right);
       return DecimalArithmetic(op, is_mixed ? type : DecimalFor(*left),

@@ -71,15 +71,15 @@ template <bool kGreatest>
 Result<BoundPtr> BindExtreme(CallSite* call) {
   ARROW_RETURN_NOT_OK(call->CheckCount(1, kAnyNumber));
   ARROW_RETURN_NOT_OK(CoerceToCommon(call, 0));
-  const auto op = kGreatest ? Operator::kGreaterEqual : Operator::kLessEqual;
-  return call->Apply(call->type(0), [op](const KernelArgs& args) -> Result<Datum> {
+  constexpr auto kKeeps = kGreatest ? Operator::kGreaterEqual : Operator::kLessEqual;
+  return call->Apply(call->type(0), [](const KernelArgs& args) -> Result<Datum> {
     const auto function = [&](const char* name, std::vector<Datum> values) {
       return arrow::compute::CallFunction(name, values, args.exec);
     };
     Datum best = args.values[0];
     for (size_t i = 1; i < args.values.size(); ++i) {
       const std::vector<Datum> pair = {best, args.values[i]};
-      ARROW_ASSIGN_OR_RAISE(auto keeps, CompareValues(op, {pair, args.num_rows, args.exec}));
+      ARROW_ASSIGN_OR_RAISE(auto keeps, CompareValues(kKeeps, {pair, args.num_rows, args.exec}));
       // Where one is null, whichever is not.
       ARROW_ASSIGN_OR_RAISE(const auto is_valid, function("is_valid", {best}));
       ARROW_ASSIGN_OR_RAISE(keeps, function("coalesce", {keeps, is_valid}));

@@ -91,10 +91,6 @@ CROUPIER_FLOAT_FUNCTION(BindSignum,
 Result<BoundPtr> BindAtan2(CallSite* call) {
   return ApplyFloat<2>(call, [](auto y, auto x) { return std::atan2(y, x); });
 }
-Result<BoundPtr> BindNanvl(CallSite* call) {
-  return ApplyFloat<2>(call, [](auto x, auto y) { return std::isnan(x) ? y : x; });
-}
-
 // power is computed in double, whatever it is of.
 Result<BoundPtr> BindPower(CallSite* call) {
   ARROW_RETURN_NOT_OK(call->CheckCount(2, 2));
@@ -202,6 +198,14 @@ Result<BoundPtr> ApplyFloatPredicate(CallSite* call, Predicate predicate) {
 
 Result<BoundPtr> BindIsNan(CallSite* call) {
   return ApplyFloatPredicate(call, [](auto x) { return std::isnan(x); });
+}
+// nanvl(x, y): y where x is NaN.
+Result<BoundPtr> BindNanvl(CallSite* call) {
+  ARROW_RETURN_NOT_OK(call->CheckCount(2, 2));
+  ARROW_RETURN_NOT_OK(CoerceToFloat(call));
+  CallSite test{call->make, call->name, {call->operands[0]}, call->place};
+  ARROW_ASSIGN_OR_RAISE(auto is_nan, BindIsNan(&test));
+  return call->make.Case({std::move(is_nan), call->operands[1], call->operands[0]}, call->place);
 }
 Result<BoundPtr> BindIsZero(CallSite* call) {
   return ApplyFloatPredicate(call, [](auto x) { return x == 0; });

@@ -24,6 +24,36 @@ struct Regex {
   bool is_null = false;
 };
 
+// \\w and \\d stand for letters and digits of all scripts, which RE2 takes to be those of ASCII.
+std::string WithUnicodeClasses(std::string_view pattern) {
+  constexpr std::string_view kWord = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
+  std::string result;
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '[') in_class = true;
+    if (c == ']') in_class = false;
+    if (c != '\\' || i + 1 == pattern.size()) {
+      result += c;
+      continue;
+    }
+    const char next = pattern[++i];
+    if (next == 'w' && in_class) {
+      result += kWord;
+    } else if ((next == 'w' || next == 'W') && !in_class) {
+      result.append(next == 'w' ? "[" : "[^").append(kWord).append("]");
+    } else if (next == 'd') {
+      result += "\\p{Nd}";
+    } else if (next == 'D') {
+      result += "\\P{Nd}";
+    } else {
+      result += c;
+      result += next;
+    }
+  }
+  return result;
+}
+
 // The pattern is operand 1, its flags operand `flags` if there is one. Both must be literals.
 Result<Regex> LiteralRegex(CallSite* call, size_t flags) {
   ARROW_RETURN_NOT_OK(call->NeedText(0));
@@ -38,7 +68,8 @@ Result<Regex> LiteralRegex(CallSite* call, size_t flags) {
     regex.is_null = regex.is_null || !text;
     return text.value_or("");
   };
-  ARROW_ASSIGN_OR_RAISE(regex.pattern, literal(1));
+  ARROW_ASSIGN_OR_RAISE(const auto pattern, literal(1));
+  regex.pattern = WithUnicodeClasses(pattern);
   if (call->size() <= flags) return regex;
   ARROW_RETURN_NOT_OK(call->NeedText(flags));
   ARROW_ASSIGN_OR_RAISE(const auto letters, literal(flags));

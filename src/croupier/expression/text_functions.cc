@@ -2,6 +2,7 @@
 #include <limits>
 #include <utility>
 
+#include <arrow/compute/api_scalar.h>
 #include <arrow/compute/exec.h>
 
 #include "croupier/expression/call_site.h"
@@ -17,7 +18,7 @@ using arrow::Status;
 
 constexpr size_t kAnyNumber = std::numeric_limits<size_t>::max();
 // The most that one text may be padded or repeated to.
-constexpr int64_t kMostTextBytes = int64_t{1} << 30;
+constexpr int64_t kMostTextBytes = int64_t{16} << 20;
 
 // A function of one text that gives text: one of Arrow's.
 template <const char* kFunction>
@@ -28,8 +29,23 @@ Result<BoundPtr> BindArrowText(CallSite* call) {
 }
 
 constexpr char kLower[] = "utf8_lower";
-constexpr char kUpper[] = "utf8_upper";
 constexpr char kReverse[] = "utf8_reverse";
+
+// The one small letter of which Arrow makes another capital than most: two letters.
+constexpr std::string_view kSharpS = "\u00df";
+constexpr std::string_view kCapitalSharpS = "\u1e9e";
+
+Result<BoundPtr> BindUpper(CallSite* call) {
+  ARROW_RETURN_NOT_OK(call->CheckCount(1, 1));
+  ARROW_RETURN_NOT_OK(call->NeedText(0));
+  return call->Apply(call->type(0), [](const KernelArgs& args) -> Result<Datum> {
+    const arrow::compute::ReplaceSubstringOptions options{std::string(kSharpS), "SS"};
+    ARROW_ASSIGN_OR_RAISE(
+        const auto texts,
+        arrow::compute::CallFunction("replace_substring", {args.values[0]}, &options, args.exec));
+    return arrow::compute::CallFunction("utf8_upper", {texts}, args.exec);
+  });
+}
 
 bool IsLarge(const arrow::DataType& type) { return type.id() == arrow::Type::LARGE_STRING; }
 
@@ -323,7 +339,8 @@ Result<BoundPtr> BindInitCap(CallSite* call) {
                        for (auto rest = titles[row]; !rest.empty() && !lower.empty();) {
                          const auto capital = FirstCodepoint(rest);
                          const auto letter = FirstCodepoint(lower);
-                         ARROW_RETURN_NOT_OK(output->Add(follows_digit ? letter : capital));
+                         const auto first = capital == kCapitalSharpS ? "SS" : capital;
+                         ARROW_RETURN_NOT_OK(output->Add(follows_digit ? letter : first));
                          follows_digit = capital[0] >= '0' && capital[0] <= '9';
                          rest.remove_prefix(capital.size());
                          lower.remove_prefix(letter.size());
@@ -430,7 +447,7 @@ Result<BoundPtr> BindToHex(CallSite* call) {
 const std::vector<FunctionEntry>& TextFunctions() {
   static const std::vector<FunctionEntry> functions = {
       {"lower", BindArrowText<kLower>},
-      {"upper", BindArrowText<kUpper>},
+      {"upper", BindUpper},
       {"reverse", BindArrowText<kReverse>},
       {"initcap", BindInitCap},
       {"length", BindLength<LengthOf::kCharacters>},

@@ -326,12 +326,14 @@ std::optional<arrow::Decimal128> ParseDecimal(std::string_view text, int32_t pre
   int32_t places = -1;  // after the point
   int num_digits = 0;
   bool rounds_up = false;
+  bool has_digit = scale > 0;
   for (const char c : text) {
     if (c == '.' && places < 0) {
       places = 0;
       continue;
     }
     if (!IsDigit(c)) return std::nullopt;
+    has_digit = true;
     if (places >= scale) {
       if (places == scale) rounds_up = c >= '5';
       ++places;
@@ -342,6 +344,7 @@ std::optional<arrow::Decimal128> ParseDecimal(std::string_view text, int32_t pre
     if (num_digits > 0 || c != '0') ++num_digits;
     if (num_digits > precision) return std::nullopt;
   }
+  if (!has_digit) return std::nullopt;
   const int32_t missing = scale - std::clamp(places, 0, scale);
   if (num_digits + missing > 38 && num_digits > 0) return std::nullopt;
   if (num_digits > 0) value = arrow::Decimal128(value.IncreaseScaleBy(missing));
