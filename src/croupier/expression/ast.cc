@@ -160,8 +160,15 @@ std::string ToSql(const Node& node) {
     case NodeKind::kBinary:
       return Operand(*node.children[0]) + " " + std::string(OperatorText(node.op)) + " " +
              Operand(*node.children[1]);
-    case NodeKind::kField:
-      return Operand(*node.children[0]) + "." + QuoteName(node.text);
+    case NodeKind::kField: {
+      // The point would be part of a number.
+      const bool is_number = node.children[0]->kind == NodeKind::kInteger ||
+                             node.children[0]->kind == NodeKind::kFloat;
+      std::string result = is_number ? "(" : "";
+      result += is_number ? ToSql(*node.children[0]) : Operand(*node.children[0]);
+      if (is_number) result += ')';
+      return result.append(".").append(QuoteName(node.text));
+    }
     case NodeKind::kSubscript:
       // x['a'] would be a field.
       return Operand(*node.children[0]) + "[(" + ToSql(*node.children[1]) + ")]";

@@ -20,6 +20,8 @@ namespace {
 using arrow::Datum;
 using arrow::Result;
 
+const std::shared_ptr<arrow::Scalar> kNoLiteral;
+
 class Literal : public BoundNode {
  public:
   Literal(std::shared_ptr<arrow::Scalar> value, Place place)
@@ -247,10 +249,7 @@ class CoalesceNode : public BoundNode {
 
 }  // namespace
 
-const std::shared_ptr<arrow::Scalar>& BoundNode::literal() const {
-  static const std::shared_ptr<arrow::Scalar> none;
-  return none;
-}
+const std::shared_ptr<arrow::Scalar>& BoundNode::literal() const { return kNoLiteral; }
 
 BoundPtr MakeLiteral(std::shared_ptr<arrow::Scalar> value, Place place) {
   return std::make_shared<Literal>(std::move(value), place);

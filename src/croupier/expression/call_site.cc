@@ -1,6 +1,7 @@
 #include "croupier/expression/call_site.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include <arrow/scalar.h>
@@ -66,27 +67,25 @@ arrow::Result<Operands> Operands::Make(const KernelArgs& args) {
 
 namespace {
 
-const std::vector<const std::vector<FunctionEntry>*>& Tables() {
-  static const std::vector<const std::vector<FunctionEntry>*> tables = {
-      &TextFunctions(),        &TextSearchFunctions(), &RegexFunctions(), &MathFunctions(),
-      &ConditionalFunctions(), &TimeFunctions(),       &ListFunctions()};
-  return tables;
+std::array<std::span<const FunctionEntry>, 7> Tables() {
+  return {TextFunctions(),        TextSearchFunctions(), RegexFunctions(), MathFunctions(),
+          ConditionalFunctions(), TimeFunctions(),       ListFunctions()};
 }
 
 }  // namespace
 
 std::vector<std::string> FunctionNames() {
   std::vector<std::string> names;
-  for (const auto* table : Tables()) {
-    for (const auto& entry : *table) names.emplace_back(entry.name);
+  for (const auto table : Tables()) {
+    for (const auto& entry : table) names.emplace_back(entry.name);
   }
   std::sort(names.begin(), names.end());
   return names;
 }
 
 arrow::Result<BoundPtr> MakeCall(CallSite* call) {
-  for (const auto* table : Tables()) {
-    for (const auto& entry : *table) {
+  for (const auto table : Tables()) {
+    for (const auto& entry : table) {
       if (entry.name == call->name) return entry.bind(call);
     }
   }

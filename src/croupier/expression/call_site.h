@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,13 +57,13 @@ struct FunctionEntry {
 };
 
 // The functions of SQL, by what they are about.
-const std::vector<FunctionEntry>& TextFunctions();
-const std::vector<FunctionEntry>& TextSearchFunctions();
-const std::vector<FunctionEntry>& RegexFunctions();
-const std::vector<FunctionEntry>& MathFunctions();
-const std::vector<FunctionEntry>& ConditionalFunctions();
-const std::vector<FunctionEntry>& TimeFunctions();
-const std::vector<FunctionEntry>& ListFunctions();
+std::span<const FunctionEntry> TextFunctions();
+std::span<const FunctionEntry> TextSearchFunctions();
+std::span<const FunctionEntry> RegexFunctions();
+std::span<const FunctionEntry> MathFunctions();
+std::span<const FunctionEntry> ConditionalFunctions();
+std::span<const FunctionEntry> TimeFunctions();
+std::span<const FunctionEntry> ListFunctions();
 
 /// Bind a call.
 ///

@@ -111,17 +111,16 @@ Result<BoundPtr> BindArrowTypeof(CallSite* call) {
   return MakeLiteral(arrow::MakeScalar(ArrowName(*call->type(0))), call->place);
 }
 
+constexpr FunctionEntry kFunctions[] = {
+    {"coalesce", BindCoalesce},    {"nvl", BindIfNull},
+    {"ifnull", BindIfNull},        {"nvl2", BindNvl2},
+    {"nullif", BindNullIf},        {"greatest", BindExtreme<true>},
+    {"least", BindExtreme<false>}, {"is_valid", BindIsValid},
+    {"arrow_cast", BindArrowCast}, {"arrow_typeof", BindArrowTypeof},
+};
+
 }  // namespace
 
-const std::vector<FunctionEntry>& ConditionalFunctions() {
-  static const std::vector<FunctionEntry> functions = {
-      {"coalesce", BindCoalesce},    {"nvl", BindIfNull},
-      {"ifnull", BindIfNull},        {"nvl2", BindNvl2},
-      {"nullif", BindNullIf},        {"greatest", BindExtreme<true>},
-      {"least", BindExtreme<false>}, {"is_valid", BindIsValid},
-      {"arrow_cast", BindArrowCast}, {"arrow_typeof", BindArrowTypeof},
-  };
-  return functions;
-}
+std::span<const FunctionEntry> ConditionalFunctions() { return kFunctions; }
 
 }  // namespace croupier::expression

@@ -334,37 +334,36 @@ Result<BoundPtr> BindMakeArray(CallSite* call) {
   });
 }
 
+constexpr FunctionEntry kFunctions[] = {
+    {"array_has", BindHas},
+    {"list_has", BindHas},
+    {"array_contains", BindHas},
+    {"list_contains", BindHas},
+    {"array_has_any", BindHasSeveral<false>},
+    {"list_has_any", BindHasSeveral<false>},
+    {"arrays_overlap", BindHasSeveral<false>},
+    {"array_has_all", BindHasSeveral<true>},
+    {"list_has_all", BindHasSeveral<true>},
+    {"array_length", BindLength},
+    {"list_length", BindLength},
+    {"cardinality", BindLength},
+    {"array_empty", BindEmpty},
+    {"empty", BindEmpty},
+    {"list_empty", BindEmpty},
+    {"array_element", BindElement},
+    {"list_element", BindElement},
+    {"array_extract", BindElement},
+    {"list_extract", BindElement},
+    {"array_position", BindPosition},
+    {"list_position", BindPosition},
+    {"array_to_string", BindToString},
+    {"list_to_string", BindToString},
+    {"make_array", BindMakeArray},
+    {"make_list", BindMakeArray},
+};
+
 }  // namespace
 
-const std::vector<FunctionEntry>& ListFunctions() {
-  static const std::vector<FunctionEntry> functions = {
-      {"array_has", BindHas},
-      {"list_has", BindHas},
-      {"array_contains", BindHas},
-      {"list_contains", BindHas},
-      {"array_has_any", BindHasSeveral<false>},
-      {"list_has_any", BindHasSeveral<false>},
-      {"arrays_overlap", BindHasSeveral<false>},
-      {"array_has_all", BindHasSeveral<true>},
-      {"list_has_all", BindHasSeveral<true>},
-      {"array_length", BindLength},
-      {"list_length", BindLength},
-      {"cardinality", BindLength},
-      {"array_empty", BindEmpty},
-      {"empty", BindEmpty},
-      {"list_empty", BindEmpty},
-      {"array_element", BindElement},
-      {"list_element", BindElement},
-      {"array_extract", BindElement},
-      {"list_extract", BindElement},
-      {"array_position", BindPosition},
-      {"list_position", BindPosition},
-      {"array_to_string", BindToString},
-      {"list_to_string", BindToString},
-      {"make_array", BindMakeArray},
-      {"make_list", BindMakeArray},
-  };
-  return functions;
-}
+std::span<const FunctionEntry> ListFunctions() { return kFunctions; }
 
 }  // namespace croupier::expression

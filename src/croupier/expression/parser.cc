@@ -292,6 +292,13 @@ class Parser : private TokenCursor {
   // A field of a column lengthens its path.
   arrow::Result<NodePtr> Field(NodePtr node, std::string name) {
     const uint32_t begin = node->place.begin;
+    // Text has no fields.
+    if (node->kind == NodeKind::kDoubleQuoted) {
+      node->kind = NodeKind::kColumn;
+      node->flag = true;
+      node->path = {std::move(node->text)};
+      node->text.clear();
+    }
     if (node->kind == NodeKind::kColumn) {
       if (node->path.size() >= static_cast<size_t>(croupier::Expression::kMaxDepth)) {
         return TooDeep(node->place);
@@ -316,13 +323,6 @@ class Parser : private TokenCursor {
             token.kind == TokenKind::kString ? NodeKind::kString : NodeKind::kDoubleQuoted;
         auto node = Leaf(kind, token.place);
         node->text = Take().text;
-        // "a".b is a field of a column, and nothing else.
-        if (kind == NodeKind::kDoubleQuoted && Peek().IsSymbol(".")) {
-          node->kind = NodeKind::kColumn;
-          node->flag = true;
-          node->path = {std::move(node->text)};
-          node->text.clear();
-        }
         return node;
       }
       case TokenKind::kHex: {

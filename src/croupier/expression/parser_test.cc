@@ -62,6 +62,8 @@ TEST(ParserTest, NamesMayBeQuotedAndNested) {
   EXPECT_EQ(Parsed("\"a\".b"), "`a`.`b`");
   EXPECT_EQ(Parsed("\"a\""), "\"a\"");
   EXPECT_EQ(Parsed("a['b'][\"c\"]"), "a.`b`.`c`");
+  EXPECT_EQ(Parsed("\"a\"['b']"), "`a`.`b`");
+  EXPECT_EQ(Parsed("0['b']"), "(0).`b`");
   EXPECT_EQ(Parsed("a[1][b]"), "a[(1)][(b)]");
   EXPECT_EQ(Parsed("get_field(a, 'b')"), "a.`b`");
   EXPECT_EQ(Parsed("date = 1"), "date = 1");

@@ -257,16 +257,15 @@ Result<BoundPtr> BindMatch(CallSite* call) {
       });
 }
 
+constexpr FunctionEntry kFunctions[] = {
+    {"regexp_like", BindLike},
+    {"regexp_match", BindMatch},
+    {"regexp_count", BindCount},
+    {"regexp_replace", BindReplace},
+};
+
 }  // namespace
 
-const std::vector<FunctionEntry>& RegexFunctions() {
-  static const std::vector<FunctionEntry> functions = {
-      {"regexp_like", BindLike},
-      {"regexp_match", BindMatch},
-      {"regexp_count", BindCount},
-      {"regexp_replace", BindReplace},
-  };
-  return functions;
-}
+std::span<const FunctionEntry> RegexFunctions() { return kFunctions; }
 
 }  // namespace croupier::expression

@@ -442,39 +442,38 @@ Result<BoundPtr> BindToHex(CallSite* call) {
   return ApplyIntegerToText(call, add, Failure::kNever);
 }
 
+constexpr FunctionEntry kFunctions[] = {
+    {"lower", BindArrowText<kLower>},
+    {"upper", BindUpper},
+    {"reverse", BindArrowText<kReverse>},
+    {"initcap", BindInitCap},
+    {"length", BindLength<LengthOf::kCharacters>},
+    {"char_length", BindLength<LengthOf::kCharacters>},
+    {"character_length", BindLength<LengthOf::kCharacters>},
+    {"octet_length", BindLength<LengthOf::kBytes>},
+    {"bit_length", BindLength<LengthOf::kBits>},
+    {"substr", BindSubstring},
+    {"substring", BindSubstring},
+    {"btrim", BindTrim<true, true>},
+    {"trim", BindTrim<true, true>},
+    {"ltrim", BindTrim<true, false>},
+    {"rtrim", BindTrim<false, true>},
+    {"concat", BindConcat},
+    {"concat_ws", BindConcatSeparated},
+    {"replace", BindReplace},
+    {"lpad", BindPad<true>},
+    {"rpad", BindPad<false>},
+    {"repeat", BindRepeat},
+    {"left", BindEnd<true>},
+    {"right", BindEnd<false>},
+    {"translate", BindTranslate},
+    {"ascii", BindAscii},
+    {"chr", BindChr},
+    {"to_hex", BindToHex},
+};
+
 }  // namespace
 
-const std::vector<FunctionEntry>& TextFunctions() {
-  static const std::vector<FunctionEntry> functions = {
-      {"lower", BindArrowText<kLower>},
-      {"upper", BindUpper},
-      {"reverse", BindArrowText<kReverse>},
-      {"initcap", BindInitCap},
-      {"length", BindLength<LengthOf::kCharacters>},
-      {"char_length", BindLength<LengthOf::kCharacters>},
-      {"character_length", BindLength<LengthOf::kCharacters>},
-      {"octet_length", BindLength<LengthOf::kBytes>},
-      {"bit_length", BindLength<LengthOf::kBits>},
-      {"substr", BindSubstring},
-      {"substring", BindSubstring},
-      {"btrim", BindTrim<true, true>},
-      {"trim", BindTrim<true, true>},
-      {"ltrim", BindTrim<true, false>},
-      {"rtrim", BindTrim<false, true>},
-      {"concat", BindConcat},
-      {"concat_ws", BindConcatSeparated},
-      {"replace", BindReplace},
-      {"lpad", BindPad<true>},
-      {"rpad", BindPad<false>},
-      {"repeat", BindRepeat},
-      {"left", BindEnd<true>},
-      {"right", BindEnd<false>},
-      {"translate", BindTranslate},
-      {"ascii", BindAscii},
-      {"chr", BindChr},
-      {"to_hex", BindToHex},
-  };
-  return functions;
-}
+std::span<const FunctionEntry> TextFunctions() { return kFunctions; }
 
 }  // namespace croupier::expression

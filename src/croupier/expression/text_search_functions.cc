@@ -180,17 +180,16 @@ Result<BoundPtr> BindSubstringIndex(CallSite* call) {
   });
 }
 
+constexpr FunctionEntry kFunctions[] = {
+    {"starts_with", BindPredicate<StartsWith>}, {"ends_with", BindPredicate<EndsWith>},
+    {"contains", BindPredicate<Contains>},      {"strpos", BindNumber<PositionOf>},
+    {"instr", BindNumber<PositionOf>},          {"find_in_set", BindNumber<PlaceInSet>},
+    {"levenshtein", BindNumber<EditDistance>},  {"split_part", BindSplitPart},
+    {"substr_index", BindSubstringIndex},       {"substring_index", BindSubstringIndex},
+};
+
 }  // namespace
 
-const std::vector<FunctionEntry>& TextSearchFunctions() {
-  static const std::vector<FunctionEntry> functions = {
-      {"starts_with", BindPredicate<StartsWith>}, {"ends_with", BindPredicate<EndsWith>},
-      {"contains", BindPredicate<Contains>},      {"strpos", BindNumber<PositionOf>},
-      {"instr", BindNumber<PositionOf>},          {"find_in_set", BindNumber<PlaceInSet>},
-      {"levenshtein", BindNumber<EditDistance>},  {"split_part", BindSplitPart},
-      {"substr_index", BindSubstringIndex},       {"substring_index", BindSubstringIndex},
-  };
-  return functions;
-}
+std::span<const FunctionEntry> TextSearchFunctions() { return kFunctions; }
 
 }  // namespace croupier::expression

@@ -424,29 +424,28 @@ Result<BoundPtr> BindToday(CallSite* call) {
   return MakeCast(call->make, std::move(now), arrow::date32(), call->place);
 }
 
+constexpr FunctionEntry kFunctions[] = {
+    {"date_part", BindDatePart},
+    {"datepart", BindDatePart},
+    {"date_trunc", BindDateTrunc},
+    {"datetrunc", BindDateTrunc},
+    {"to_timestamp", BindToTimestamp},
+    {"to_timestamp_seconds", BindToTimestampIn<TimeUnit::SECOND>},
+    {"to_timestamp_millis", BindToTimestampIn<TimeUnit::MILLI>},
+    {"to_timestamp_micros", BindToTimestampIn<TimeUnit::MICRO>},
+    {"to_timestamp_nanos", BindToTimestampIn<TimeUnit::NANO>},
+    {"to_date", BindToDate},
+    {"to_unixtime", BindToUnixTime},
+    {"from_unixtime", BindFromUnixTime},
+    {"make_date", BindMakeDate},
+    {"now", BindNow},
+    {"current_timestamp", BindNow},
+    {"today", BindToday},
+    {"current_date", BindToday},
+};
+
 }  // namespace
 
-const std::vector<FunctionEntry>& TimeFunctions() {
-  static const std::vector<FunctionEntry> functions = {
-      {"date_part", BindDatePart},
-      {"datepart", BindDatePart},
-      {"date_trunc", BindDateTrunc},
-      {"datetrunc", BindDateTrunc},
-      {"to_timestamp", BindToTimestamp},
-      {"to_timestamp_seconds", BindToTimestampIn<TimeUnit::SECOND>},
-      {"to_timestamp_millis", BindToTimestampIn<TimeUnit::MILLI>},
-      {"to_timestamp_micros", BindToTimestampIn<TimeUnit::MICRO>},
-      {"to_timestamp_nanos", BindToTimestampIn<TimeUnit::NANO>},
-      {"to_date", BindToDate},
-      {"to_unixtime", BindToUnixTime},
-      {"from_unixtime", BindFromUnixTime},
-      {"make_date", BindMakeDate},
-      {"now", BindNow},
-      {"current_timestamp", BindNow},
-      {"today", BindToday},
-      {"current_date", BindToday},
-  };
-  return functions;
-}
+std::span<const FunctionEntry> TimeFunctions() { return kFunctions; }
 
 }  // namespace croupier::expression

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 
 #include <arrow/type.h>
 
@@ -14,36 +13,38 @@ namespace {
 
 using TypePtr = std::shared_ptr<arrow::DataType>;
 
-constexpr std::string_view kSqlTypes =
+constexpr std::string_view kSqlTypeNames =
     "tinyint, smallint, int, bigint (each also unsigned), float, double, decimal(precision, "
     "scale), "
     "boolean, string, binary, date, timestamp(0, 3, 6 or 9)";
 
-const std::map<std::string, TypePtr, std::less<>>& SqlTypes() {
-  static const std::map<std::string, TypePtr, std::less<>> types = {
-      {"tinyint", arrow::int8()},
-      {"smallint", arrow::int16()},
-      {"int", arrow::int32()},
-      {"integer", arrow::int32()},
-      {"bigint", arrow::int64()},
-      {"tinyint unsigned", arrow::uint8()},
-      {"smallint unsigned", arrow::uint16()},
-      {"int unsigned", arrow::uint32()},
-      {"integer unsigned", arrow::uint32()},
-      {"bigint unsigned", arrow::uint64()},
-      {"float", arrow::float32()},
-      {"real", arrow::float32()},
-      {"double", arrow::float64()},
-      {"boolean", arrow::boolean()},
-      {"bool", arrow::boolean()},
-      {"string", arrow::utf8()},
-      {"text", arrow::utf8()},
-      {"varchar", arrow::utf8()},
-      {"binary", arrow::binary()},
-      {"date", arrow::date32()},
-  };
-  return types;
-}
+struct NamedType {
+  std::string_view name;
+  const TypePtr& (*type)();
+};
+
+constexpr NamedType kSqlTypes[] = {
+    {"tinyint", arrow::int8},
+    {"smallint", arrow::int16},
+    {"int", arrow::int32},
+    {"integer", arrow::int32},
+    {"bigint", arrow::int64},
+    {"tinyint unsigned", arrow::uint8},
+    {"smallint unsigned", arrow::uint16},
+    {"int unsigned", arrow::uint32},
+    {"integer unsigned", arrow::uint32},
+    {"bigint unsigned", arrow::uint64},
+    {"float", arrow::float32},
+    {"real", arrow::float32},
+    {"double", arrow::float64},
+    {"boolean", arrow::boolean},
+    {"bool", arrow::boolean},
+    {"string", arrow::utf8},
+    {"text", arrow::utf8},
+    {"varchar", arrow::utf8},
+    {"binary", arrow::binary},
+    {"date", arrow::date32},
+};
 
 struct UnitName {
   arrow::TimeUnit::type unit;
@@ -71,30 +72,27 @@ arrow::Result<TypePtr> Decimal(int precision, int scale) {
   return arrow::decimal128(precision, scale);
 }
 
-const std::map<std::string, TypePtr, std::less<>>& ArrowTypes() {
-  static const std::map<std::string, TypePtr, std::less<>> types = {
-      {"Null", arrow::null()},
-      {"Boolean", arrow::boolean()},
-      {"Int8", arrow::int8()},
-      {"Int16", arrow::int16()},
-      {"Int32", arrow::int32()},
-      {"Int64", arrow::int64()},
-      {"UInt8", arrow::uint8()},
-      {"UInt16", arrow::uint16()},
-      {"UInt32", arrow::uint32()},
-      {"UInt64", arrow::uint64()},
-      {"Float16", arrow::float16()},
-      {"Float32", arrow::float32()},
-      {"Float64", arrow::float64()},
-      {"Utf8", arrow::utf8()},
-      {"LargeUtf8", arrow::large_utf8()},
-      {"Binary", arrow::binary()},
-      {"LargeBinary", arrow::large_binary()},
-      {"Date32", arrow::date32()},
-      {"Date64", arrow::date64()},
-  };
-  return types;
-}
+constexpr NamedType kArrowTypes[] = {
+    {"Null", arrow::null},
+    {"Boolean", arrow::boolean},
+    {"Int8", arrow::int8},
+    {"Int16", arrow::int16},
+    {"Int32", arrow::int32},
+    {"Int64", arrow::int64},
+    {"UInt8", arrow::uint8},
+    {"UInt16", arrow::uint16},
+    {"UInt32", arrow::uint32},
+    {"UInt64", arrow::uint64},
+    {"Float16", arrow::float16},
+    {"Float32", arrow::float32},
+    {"Float64", arrow::float64},
+    {"Utf8", arrow::utf8},
+    {"LargeUtf8", arrow::large_utf8},
+    {"Binary", arrow::binary},
+    {"LargeBinary", arrow::large_binary},
+    {"Date32", arrow::date32},
+    {"Date64", arrow::date64},
+};
 
 // Cut "Name(first, second)" at its parentheses and comma.
 std::vector<std::string> Parts(std::string_view name) {
@@ -125,16 +123,16 @@ arrow::Result<TypePtr> TypeOfSqlName(const std::string& name, const std::vector<
     }
     return Decimal(arguments[0], arguments[1]);
   }
-  const auto found = SqlTypes().find(name);
-  if (found == SqlTypes().end() || !arguments.empty()) {
-    return arrow::Status::Invalid("no such type; there are: ", kSqlTypes);
+  for (const auto& candidate : kSqlTypes) {
+    if (candidate.name == name && arguments.empty()) return candidate.type();
   }
-  return found->second;
+  return arrow::Status::Invalid("no such type; there are: ", kSqlTypeNames);
 }
 
 arrow::Result<TypePtr> TypeOfArrowName(std::string_view name) {
-  const auto found = ArrowTypes().find(name);
-  if (found != ArrowTypes().end()) return found->second;
+  for (const auto& candidate : kArrowTypes) {
+    if (candidate.name == name) return candidate.type();
+  }
   const auto parts = Parts(name);
   const auto unit = [&]() -> const UnitName* {
     for (const auto& it : kUnits) {
@@ -171,8 +169,8 @@ arrow::Result<TypePtr> TypeOfArrowName(std::string_view name) {
 }
 
 std::string ArrowName(const arrow::DataType& type) {
-  for (const auto& [name, candidate] : ArrowTypes()) {
-    if (candidate->id() == type.id()) return name;
+  for (const auto& candidate : kArrowTypes) {
+    if (candidate.type()->id() == type.id()) return std::string(candidate.name);
   }
   switch (type.id()) {
     case arrow::Type::TIMESTAMP: {
@@ -212,10 +210,9 @@ std::string TypeToSql(const arrow::DataType& type) {
     return "decimal(" + std::to_string(decimal.precision()) + ", " +
            std::to_string(decimal.scale()) + ")";
   }
-  for (const auto& [name, candidate] : SqlTypes()) {
-    const bool is_alias = name == "integer" || name == "integer unsigned" || name == "real" ||
-                          name == "bool" || name == "text" || name == "varchar";
-    if (!is_alias && candidate->id() == type.id()) return name;
+  // The first name; the others are aliases.
+  for (const auto& candidate : kSqlTypes) {
+    if (candidate.type()->id() == type.id()) return std::string(candidate.name);
   }
   return type.ToString();
 }
