@@ -272,6 +272,11 @@ arrow::Status LanceDataset::NotADataset(const std::string& branch,
 arrow::Result<std::shared_ptr<const LanceDataset>> LanceDataset::Open(const std::string& uri,
                                                                       const LanceOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto store, storage::OpenObjectStore(uri, options.storage_options));
+  return InStore(std::move(store), options);
+}
+
+arrow::Result<std::shared_ptr<const LanceDataset>> LanceDataset::InStore(
+    std::shared_ptr<const ObjectStore> store, const LanceOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto external,
                         ExternalPaths::Make(store->location(), options.allow_external));
   auto kept = options;

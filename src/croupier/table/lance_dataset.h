@@ -38,6 +38,9 @@ class LanceDataset {
   /// Nothing is read yet. Invalid for a URI or a path of `options` that is malformed.
   static arrow::Result<std::shared_ptr<const LanceDataset>> Open(const std::string& uri,
                                                                  const LanceOptions& options);
+  /// Find the dataset at the root of a store.
+  static arrow::Result<std::shared_ptr<const LanceDataset>> InStore(
+      std::shared_ptr<const storage::ObjectStore> store, const LanceOptions& options);
 
   const std::string& location() const { return store_->location(); }
   const std::shared_ptr<const storage::ObjectStore>& store() const { return store_; }
