@@ -39,7 +39,22 @@ class Database {
   /// Where a table is or would be; Invalid for a name that cannot be one.
   arrow::Result<std::string> TableUri(const std::string& name) const;
 
+  /// Delete a table with all its versions. It is gone at once where directories can be renamed.
+  ///
+  /// \return KeyError, naming the tables there are, if it does not exist; NotImplemented where the
+  ///         folder can only be read
+  arrow::Status DropTable(const std::string& name) const;
+
+  /// Give a table another name.
+  ///
+  /// \return as for DropTable; AlreadyExists if there is a table of the new name
+  arrow::Status RenameTable(const std::string& name, const std::string& new_name) const;
+
  private:
+  /// The names, if `name` is one of them.
+  arrow::Result<std::vector<std::string>> NamesWith(const std::string& name,
+                                                    const CancelToken& cancel) const;
+
   Database(std::string uri, StorageOptions storage_options)
       : uri_(std::move(uri)), storage_options_(std::move(storage_options)) {}
 

@@ -8,12 +8,15 @@
 #include <arrow/util/uri.h>
 
 #include "croupier/storage/object_store.h"
+#include "croupier/table/unique_names.h"
 
 namespace croupier {
 
 namespace {
 
 constexpr std::string_view kTableSuffix = ".lance";
+
+std::string DirectoryOf(const std::string& name) { return name + std::string(kTableSuffix); }
 
 }  // namespace
 
@@ -50,19 +53,49 @@ arrow::Result<std::string> Database::TableUri(const std::string& name) const {
          std::string(kTableSuffix);
 }
 
+arrow::Result<std::vector<std::string>> Database::NamesWith(const std::string& name,
+                                                            const CancelToken& cancel) const {
+  ARROW_ASSIGN_OR_RAISE(auto names, TableNames(cancel));
+  if (std::binary_search(names.begin(), names.end(), name)) return names;
+  std::string known;
+  for (const auto& each : names) known += (known.empty() ? "" : ", ") + each;
+  return arrow::Status::KeyError("Table '", name, "' was not found in ", uri_,
+                                 "; the tables are: ", known.empty() ? "(none)" : known);
+}
+
 arrow::Result<std::shared_ptr<const TableSource>> Database::OpenTable(
     const std::string& name, const LanceOptions& options) const {
   ARROW_ASSIGN_OR_RAISE(const auto uri, TableUri(name));
-  ARROW_ASSIGN_OR_RAISE(const auto names, TableNames(*options.cancel));
-  if (!std::binary_search(names.begin(), names.end(), name)) {
-    std::string known;
-    for (const auto& each : names) known += (known.empty() ? "" : ", ") + each;
-    return arrow::Status::KeyError("Table '", name, "' was not found in ", uri_,
-                                   "; the tables are: ", known.empty() ? "(none)" : known);
-  }
+  ARROW_RETURN_NOT_OK(NamesWith(name, *options.cancel).status());
   LanceOptions with_storage = options;
   if (options.storage_options.empty()) with_storage.storage_options = storage_options_;
   return OpenLanceTable(uri, with_storage);
+}
+
+arrow::Status Database::DropTable(const std::string& name) const {
+  ARROW_RETURN_NOT_OK(TableUri(name).status());
+  ARROW_ASSIGN_OR_RAISE(const auto store, storage::OpenObjectStore(uri_, storage_options_));
+  ARROW_RETURN_NOT_OK(store->CheckWritable());
+  ARROW_RETURN_NOT_OK(NamesWith(name, CancelToken::Never()).status());
+  const std::string directory = DirectoryOf(name);
+  // Half a table must not be found by anyone, also not if this ends early.
+  const std::string dropped = ".dropped-" + table::NewUuid();
+  const auto renamed = store->RenameDirectory(directory, dropped);
+  if (renamed.IsNotImplemented()) return store->DeleteDirectory(directory);
+  ARROW_RETURN_NOT_OK(renamed);
+  return store->DeleteDirectory(dropped);
+}
+
+arrow::Status Database::RenameTable(const std::string& name, const std::string& new_name) const {
+  ARROW_RETURN_NOT_OK(TableUri(name).status());
+  ARROW_RETURN_NOT_OK(TableUri(new_name).status());
+  ARROW_ASSIGN_OR_RAISE(const auto store, storage::OpenObjectStore(uri_, storage_options_));
+  ARROW_RETURN_NOT_OK(store->CheckWritable());
+  ARROW_ASSIGN_OR_RAISE(const auto names, NamesWith(name, CancelToken::Never()));
+  if (std::binary_search(names.begin(), names.end(), new_name)) {
+    return arrow::Status::AlreadyExists("Table '", new_name, "' already exists in ", uri_);
+  }
+  return store->RenameDirectory(DirectoryOf(name), DirectoryOf(new_name));
 }
 
 }  // namespace croupier

@@ -105,5 +105,29 @@ TEST(DatabaseTest, ALocationThatCannotBeReadIsAnError) {
   EXPECT_TRUE(Database::Open("ftp://host/folder").status().IsNotImplemented());
 }
 
+TEST(DatabaseTest, ADroppedTableIsGone) {
+  const auto folder = testing::MakeTemporaryDirectory();
+  for (const std::string name : {"a", "b"}) AddTable(folder, name);
+  const auto database = Database::Open(folder).ValueOrDie();
+  ASSERT_TRUE(database->DropTable("a").ok());
+  EXPECT_EQ(database->TableNames().ValueOrDie(), std::vector<std::string>{"b"});
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1);
+  EXPECT_TRUE(database->DropTable("a").IsKeyError());
+  for (const char* name : {"", "..", "x/../b"}) EXPECT_FALSE(database->DropTable(name).ok());
+  EXPECT_EQ(database->OpenTable("b").ValueOrDie()->CountRows().ValueOrDie(), 100);
+}
+
+TEST(DatabaseTest, ARenamedTableIsFoundByItsNewName) {
+  const auto folder = testing::MakeTemporaryDirectory();
+  for (const std::string name : {"a", "b"}) AddTable(folder, name);
+  const auto database = Database::Open(folder).ValueOrDie();
+  EXPECT_TRUE(database->RenameTable("a", "b").IsAlreadyExists());
+  EXPECT_TRUE(database->RenameTable("nope", "c").IsKeyError());
+  EXPECT_TRUE(database->RenameTable("a", "x/y").IsInvalid());
+  ASSERT_TRUE(database->RenameTable("a", "c").ok());
+  EXPECT_EQ(database->TableNames().ValueOrDie(), (std::vector<std::string>{"b", "c"}));
+  EXPECT_EQ(database->OpenTable("c").ValueOrDie()->CountRows().ValueOrDie(), 100);
+}
+
 }  // namespace
 }  // namespace croupier
