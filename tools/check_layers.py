@@ -30,6 +30,7 @@ PUBLIC = {
     "expression": "expression",
     "table": "table",
     "table_description": "table",
+    "table_edit": "table",
     "table_history": "table",
     "table_writer": "table",
     "permutation": "permutation",

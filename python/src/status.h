@@ -25,6 +25,12 @@ inline void OkOrRaise(const arrow::Status& status) {
   if (!status.ok()) RaiseStatus(status);
 }
 
+/// A status as a result, for RunReleased.
+inline arrow::Result<bool> ResultOf(const arrow::Status& status) {
+  ARROW_RETURN_NOT_OK(status);
+  return true;
+}
+
 /// Take the value or raise. The GIL is held.
 template <typename T>
 T ValueOrRaise(arrow::Result<T> result) {

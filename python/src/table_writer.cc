@@ -13,12 +13,15 @@
 #include <arrow/type.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include "arrow_capsule.h"
+#include "croupier/expression.h"
+#include "croupier/table_edit.h"
 #include "register.h"
 #include "signal_cancel.h"
 
@@ -27,6 +30,7 @@ namespace croupier::python {
 namespace {
 
 using Options = std::map<std::string, std::string>;
+using NamedTexts = std::vector<std::pair<std::string, std::string>>;
 
 // Calls Python from within a call that has released the GIL, on its thread. What Python raises is
 // raised again as it was when that call has ended.
@@ -163,6 +167,76 @@ nb::dict ChangeRows(TableWriter& self, const nb::object& compute, const nb::obje
   }));
 }
 
+arrow::Result<std::optional<Expression>> ParseOptional(const std::optional<std::string>& text) {
+  if (!text.has_value()) return std::nullopt;
+  ARROW_ASSIGN_OR_RAISE(auto expression, Expression::Parse(*text));
+  return expression;
+}
+
+nb::dict Delete(TableWriter& self, const std::string& where) {
+  return DictOf(RunReleased([&](const CancelToken& cancel) -> arrow::Result<WriteResult> {
+    ARROW_ASSIGN_OR_RAISE(const auto filter, Expression::Parse(where));
+    WriteOptions options;
+    options.cancel = &cancel;
+    return DeleteRows(&self, filter, options);
+  }));
+}
+
+nb::dict Update(TableWriter& self, const std::optional<std::string>& where,
+                const NamedTexts& values) {
+  return DictOf(RunReleased([&](const CancelToken& cancel) -> arrow::Result<WriteResult> {
+    ARROW_ASSIGN_OR_RAISE(const auto filter, ParseOptional(where));
+    std::vector<ColumnUpdate> updates;
+    for (const auto& [column, text] : values) {
+      ARROW_ASSIGN_OR_RAISE(auto value, Expression::Parse(text));
+      updates.push_back({column, std::move(value)});
+    }
+    WriteOptions options;
+    options.cancel = &cancel;
+    return UpdateRows(&self, filter, updates, options);
+  }));
+}
+
+nb::dict Merge(TableWriter& self, const nb::object& rows, std::vector<std::string> on,
+               bool update_matched, const std::optional<std::string>& update_where,
+               bool insert_unmatched, bool delete_unmatched,
+               const std::optional<std::string>& delete_where) {
+  const auto source = ImportTable(rows);
+  const auto result = RunReleased([&](const CancelToken& cancel) -> arrow::Result<MergeResult> {
+    MergePlan plan;
+    plan.on = std::move(on);
+    plan.update_matched = update_matched;
+    plan.insert_unmatched = insert_unmatched;
+    plan.delete_unmatched = delete_unmatched;
+    ARROW_ASSIGN_OR_RAISE(plan.update_where, ParseOptional(update_where));
+    ARROW_ASSIGN_OR_RAISE(plan.delete_where, ParseOptional(delete_where));
+    WriteOptions options;
+    options.cancel = &cancel;
+    return MergeRows(&self, source, plan, options);
+  });
+  auto dict = DictOf(result);
+  dict["num_inserted"] = result.num_inserted;
+  dict["num_updated"] = result.num_updated;
+  dict["num_deleted"] = result.num_deleted;
+  return dict;
+}
+
+// Columns by name and expression.
+nb::dict AddComputedColumns(TableWriter& self, const TableHandle& table,
+                            const NamedTexts& columns) {
+  return DictOf(RunReleased([&](const CancelToken& cancel) -> arrow::Result<WriteResult> {
+    std::vector<std::pair<std::string, Expression>> parsed;
+    for (const auto& [name, text] : columns) {
+      ARROW_ASSIGN_OR_RAISE(auto value, Expression::Parse(text));
+      parsed.emplace_back(name, std::move(value));
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto added, ComputeColumns(table.source->schema(), parsed));
+    WriteOptions options;
+    options.cancel = &cancel;
+    return self.AddColumns(added, options);
+  }));
+}
+
 nb::dict DropColumns(TableWriter& self, const std::vector<std::string>& names) {
   return DictOf(RunReleased([&](const CancelToken& cancel) {
     WriteOptions options;
@@ -214,12 +288,6 @@ nb::dict Restore(TableWriter& self, std::optional<uint64_t> version, std::string
   }));
 }
 
-// Statuses as results, for RunReleased.
-arrow::Result<bool> ResultOf(const arrow::Status& status) {
-  ARROW_RETURN_NOT_OK(status);
-  return true;
-}
-
 void SetTag(TableWriter& self, const std::string& name, std::optional<uint64_t> version,
             bool replace) {
   const VersionRef ref{version, "", std::nullopt};
@@ -265,6 +333,12 @@ void RegisterTableWriter(nb::module_& module) {
            nb::arg("progress") = nb::none())
       .def("change_rows", &ChangeRows, nb::arg("compute"), nb::kw_only(),
            nb::arg("progress") = nb::none())
+      .def("delete", &Delete, nb::arg("where"))
+      .def("update", &Update, nb::arg("where").none(), nb::arg("values"))
+      .def("merge", &Merge, nb::arg("rows"), nb::kw_only(), nb::arg("on"),
+           nb::arg("update_matched"), nb::arg("update_where").none(), nb::arg("insert_unmatched"),
+           nb::arg("delete_unmatched"), nb::arg("delete_where").none())
+      .def("add_computed_columns", &AddComputedColumns, nb::arg("table"), nb::arg("columns"))
       .def("drop_columns", &DropColumns, nb::arg("names"))
       .def("add_columns", &AddColumns, nb::arg("schema"), nb::arg("inputs"),
            nb::arg("compute") = nb::none(), nb::kw_only(), nb::arg("progress") = nb::none())

@@ -281,43 +281,62 @@ class MemoryStore : public ObjectStore {
 // whole; never freed.
 struct NamedStore {
   const std::string name;
-  const std::shared_ptr<MemoryBucket> bucket;
-  NamedStore* next;
+  const std::weak_ptr<MemoryBucket> bucket;
+  const std::shared_ptr<MemoryBucket> kept;  // the same, or null for a transient store
+  NamedStore* next = nullptr;
 };
 std::atomic<NamedStore*> named_stores{nullptr};
 
-NamedStore* FindNamed(NamedStore* from, const std::string& name) {
+// The newest store of a name from one on; null if there is none, or it has ended.
+std::shared_ptr<MemoryBucket> FindNamed(NamedStore* from, const std::string& name) {
   while (from != nullptr && from->name != name) from = from->next;
-  return from;
+  return from == nullptr ? nullptr : from->bucket.lock();
 }
 
-}  // namespace
-
-std::shared_ptr<const ObjectStore> MakeMemoryStore(const std::string& name, MemoryObjects objects) {
+std::shared_ptr<const ObjectStore> MakeNamed(const std::string& name, MemoryObjects objects,
+                                             bool is_kept) {
   Snapshot stored;
   for (auto& [path, bytes] : objects) stored[path] = {std::move(bytes), Now()};
   auto bucket = std::make_shared<MemoryBucket>(std::move(stored));
   NamedStore* const named =
-      std::make_unique<NamedStore>(NamedStore{name, bucket, named_stores.load()}).release();
+      std::make_unique<NamedStore>(
+          NamedStore{name, bucket, is_kept ? bucket : nullptr, named_stores.load()})
+          .release();
   while (!named_stores.compare_exchange_weak(named->next, named)) {
   }
   return std::make_shared<const MemoryStore>("memory://" + name, std::move(bucket), "");
 }
 
+}  // namespace
+
+std::shared_ptr<const ObjectStore> MakeMemoryStore(const std::string& name, MemoryObjects objects) {
+  return MakeNamed(name, std::move(objects), /*is_kept=*/true);
+}
+
+std::shared_ptr<const ObjectStore> MakeTransientMemoryStore(const std::string& name,
+                                                            MemoryObjects objects) {
+  return MakeNamed(name, std::move(objects), /*is_kept=*/false);
+}
+
 arrow::Result<std::shared_ptr<const ObjectStore>> OpenMemoryStore(const StoreUri& uri) {
-  NamedStore* newest = named_stores.load();
-  NamedStore* named = FindNamed(newest, uri.bucket);
-  if (named == nullptr) {
-    auto fresh = std::make_unique<NamedStore>(
-        NamedStore{uri.bucket, std::make_shared<MemoryBucket>(Snapshot()), newest});
+  NamedStore* const newest = named_stores.load();
+  auto bucket = FindNamed(newest, uri.bucket);
+  if (bucket == nullptr) {
+    bucket = std::make_shared<MemoryBucket>(Snapshot());
+    auto fresh = std::make_unique<NamedStore>(NamedStore{uri.bucket, bucket, bucket, newest});
     // Another thread may have been faster, with this name.
-    while (named == nullptr && !named_stores.compare_exchange_weak(fresh->next, fresh.get())) {
-      named = FindNamed(fresh->next, uri.bucket);
+    std::shared_ptr<MemoryBucket> other;
+    while (other == nullptr && !named_stores.compare_exchange_weak(fresh->next, fresh.get())) {
+      other = FindNamed(fresh->next, uri.bucket);
     }
-    if (named == nullptr) named = fresh.release();
+    if (other == nullptr) {
+      (void)fresh.release();  // in the list now
+    } else {
+      bucket = std::move(other);
+    }
   }
   const bool is_root = uri.prefix.empty();
-  return std::make_shared<const MemoryStore>(uri.location, named->bucket,
+  return std::make_shared<const MemoryStore>(uri.location, std::move(bucket),
                                              is_root ? "" : uri.prefix + "/");
 }
 

@@ -22,6 +22,11 @@ using MemoryObjects = std::map<std::string, std::shared_ptr<arrow::Buffer>>;
 /// the fork; what either writes afterwards is its own.
 std::shared_ptr<const ObjectStore> MakeMemoryStore(const std::string& name, MemoryObjects objects);
 
+/// The same, held only by what this returns and what is opened of it meanwhile: objects end with
+/// the last of these.
+std::shared_ptr<const ObjectStore> MakeTransientMemoryStore(const std::string& name,
+                                                            MemoryObjects objects);
+
 /// Open `memory://name/prefix`. The store of a name that nothing has yet is empty.
 arrow::Result<std::shared_ptr<const ObjectStore>> OpenMemoryStore(const StoreUri& uri);
 
