@@ -25,6 +25,7 @@ from croupier._config import config
 from croupier._core import __version__
 from croupier.blob import BlobFile
 from croupier.database import Connection, connect, open_dataset
+from croupier.edits import CleanupStats, MergeInsertBuilder, MergeResult, WriteResult
 from croupier.errors import CorruptFileError, NameNotFoundError, VersionNotFoundError
 from croupier.loader import Loader
 from croupier.permutation import (
@@ -39,9 +40,12 @@ from croupier.table import ScanQuery, Table, TakeQuery
 
 __all__ = [
     "BlobFile",
+    "CleanupStats",
     "Connection",
     "CorruptFileError",
     "Loader",
+    "MergeInsertBuilder",
+    "MergeResult",
     "NameNotFoundError",
     "Permutation",
     "PermutationBuilder",
@@ -51,6 +55,7 @@ __all__ = [
     "Table",
     "TakeQuery",
     "VersionNotFoundError",
+    "WriteResult",
     "__version__",
     "config",
     "connect",

@@ -125,7 +125,7 @@ class PermutationBuilder:
     def __init__(self, table: Table):
         if not isinstance(table, Table):
             raise TypeError(f"expected a croupier.Table, not {type(table).__name__}")
-        self._table = table
+        self._table = table._pinned()
         self._core: _core.PermutationBuilder | None = _core.PermutationBuilder(table._source)
 
     def split_random(

@@ -13,8 +13,9 @@ import pyarrow as pa
 from croupier import _core
 from croupier.errors import NameNotFoundError
 from croupier.history import version_arguments
+from croupier.rows import Progress, write_rows
 from croupier.storage import StoreAccess
-from croupier.table import Table, make_memory_table, open_table
+from croupier.table import Table, make_memory_home, open_table
 
 __all__ = ["Connection", "connect", "open_dataset"]
 
@@ -30,8 +31,13 @@ class Connection(ABC):
         """What the connection was made with."""
 
     @abstractmethod
-    def table_names(self) -> list[str]:
-        """List the tables, sorted by name."""
+    def table_names(self, page_token: str | None = None, limit: int | None = None) -> list[str]:
+        """List the tables, sorted by name.
+
+        Args:
+            page_token: list those behind this name: the last one of the page before.
+            limit: list at most so many; all where none is given.
+        """
 
     @abstractmethod
     def open_table(
@@ -58,17 +64,84 @@ class Connection(ABC):
         """
 
     @abstractmethod
-    def create_table(self, name: str, data: Any) -> Table:
-        """Create a table. Only in a ``memory://`` database for now.
+    def create_table(
+        self,
+        name: str,
+        data: Any = None,
+        schema: pa.Schema | None = None,
+        mode: str = "create",
+        exist_ok: bool = False,
+        *,
+        data_storage_version: str = "2.2",
+        stable_row_ids: bool = False,
+        max_rows_per_file: int | None = None,
+        progress: bool | Progress = False,
+    ) -> Table:
+        """Create a table.
+
+        Rows that come as a stream are written as they come: memory does not grow with them.
 
         Args:
             name: of the new table.
-            data: a pyarrow Table, RecordBatch or RecordBatchReader, a pandas or polars DataFrame, a
-                list of dicts, or any other object with ``__arrow_c_stream__``.
+            data: rows: a pyarrow Table, RecordBatch, RecordBatchReader or an iterable of batches, a
+                pandas or polars DataFrame, a list of dicts, a dict of columns, another `Table`, or
+                any object with ``__arrow_c_stream__``. None, with a schema, makes no rows.
+            schema: of the table, to which the columns of the data are converted; that of the data
+                where none is given.
+            mode: ``create``, or ``overwrite``: the rows and schema of a table that exists become
+                those of the data, at a new version.
+            exist_ok: with the mode ``create``, open the table if it exists, and write nothing.
+            data_storage_version: of the data files: ``2.2`` or ``2.1``.
+            stable_row_ids: whether row ids stay those of their rows when these are updated or
+                compacted.
+            max_rows_per_file: rows of a data file at most, which is a fragment; 1,048,576 where
+                none is given.
+            progress: True draws a line on stderr; a function is called with a dict of
+                ``num_rows``, ``num_bytes`` and ``num_files`` after each batch.
 
         Raises:
-            ValueError: if there is a table of that name.
+            ValueError: if there is a table of that name, if the name cannot be one, or for columns
+                that no table can have.
+            TypeError: if the data is nothing of these, or a column cannot be converted.
+            NotImplementedError: for a type that the format does not have; and at a store that can
+                only be read.
+            OSError: if the storage fails; there is no table then.
         """
+
+    @abstractmethod
+    def drop_table(self, name: str, *, ignore_missing: bool = False) -> None:
+        """Delete a table with all its versions.
+
+        Args:
+            name: of the table.
+            ignore_missing: whether it is no error if there is no such table.
+
+        Raises:
+            NameNotFoundError: if there is no such table.
+        """
+
+    @abstractmethod
+    def rename_table(self, cur_name: str, new_name: str) -> None:
+        """Give a table another name.
+
+        Raises:
+            NameNotFoundError: if there is no such table.
+            ValueError: if the new name is taken, or cannot be one.
+        """
+
+    def drop_all_tables(self) -> None:
+        """Delete every table."""
+        for name in self.table_names():
+            self.drop_table(name)
+
+    def __len__(self) -> int:
+        return len(self.table_names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.table_names()
+
+    def __getitem__(self, name: str) -> Table:
+        return self.open_table(name)
 
     def __repr__(self) -> str:
         names = self.table_names()
@@ -80,16 +153,28 @@ class Connection(ABC):
 class _FolderConnection(Connection):
     """A folder in which table ``t`` is the Lance dataset ``t.lance``."""
 
-    def __init__(self, uri: str, access: StoreAccess):
+    def __init__(
+        self,
+        uri: str,
+        access: StoreAccess,
+        *,
+        shown_uri: str | None = None,
+        memory: _core.MemoryFolder | None = None,
+    ):
         self._database = _core.open_database(uri, storage_options=access.options)
         self._access = access
+        self._shown_uri = shown_uri
+        self._memory = memory
 
     @property
     def uri(self) -> str:
-        return self._database.uri
+        return self._shown_uri or self._database.uri
 
-    def table_names(self) -> list[str]:
-        return self._database.table_names()
+    def table_names(self, page_token: str | None = None, limit: int | None = None) -> list[str]:
+        names = self._database.table_names()
+        if page_token is not None:
+            names = [name for name in names if name > page_token]
+        return names if limit is None else names[:limit]
 
     def open_table(
         self,
@@ -105,59 +190,65 @@ class _FolderConnection(Connection):
             "read_blobs": read_blobs,
         }
         source = self._database.open_table(name, **version_arguments(version, branch), **options)
-        return Table(source, name, in_memory=False, access=self._access, **options)
+        return Table(source, name, memory=self._memory, access=self._access, **options)
 
-    def create_table(self, name: str, data: Any) -> Table:
-        raise NotImplementedError(
-            f"creating table '{name}' at {self._database.table_uri(name)}: tables in files cannot "
-            "be written yet; write them with pylance or lancedb, or use a memory:// database"
-        )
-
-    def __reduce__(self) -> tuple[type[_FolderConnection], tuple[str, StoreAccess]]:
-        return _FolderConnection, (self.uri, self._access)
-
-
-class _MemoryConnection(Connection):
-    """Tables that live as long as this object."""
-
-    def __init__(self, uri: str):
-        self._uri = uri
-        self._tables: dict[str, Table] = {}
-
-    @property
-    def uri(self) -> str:
-        return self._uri
-
-    def table_names(self) -> list[str]:
-        return sorted(self._tables)
-
-    def open_table(
+    def create_table(
         self,
         name: str,
-        version: int | str | None = None,
+        data: Any = None,
+        schema: pa.Schema | None = None,
+        mode: str = "create",
+        exist_ok: bool = False,
         *,
-        branch: str | None = None,
-        allow_external: Iterable[str | os.PathLike[str]] = (),
-        read_blobs: bool = False,
+        data_storage_version: str = "2.2",
+        stable_row_ids: bool = False,
+        max_rows_per_file: int | None = None,
+        progress: bool | Progress = False,
     ) -> Table:
-        if name not in self._tables:
-            known = ", ".join(self.table_names()) or "(none)"
-            raise NameNotFoundError(
-                f"Table '{name}' was not found in {self.uri}; the tables are: {known}"
-            )
-        table = self._tables[name]
-        if branch is not None:
-            table = table.branches.checkout(branch)
-        return table if version is None else table.checkout(version)
-
-    def create_table(self, name: str, data: Any) -> Table:
-        if not name or "/" in name:
-            raise ValueError(f"not a name of a table: {name!r}")
-        if name in self._tables:
+        if mode not in ("create", "overwrite"):
+            raise ValueError(f"mode must be 'create' or 'overwrite', not {mode!r}")
+        uri = self._database.table_uri(name)
+        if name in self.table_names():
+            if mode == "overwrite":
+                table = self.open_table(name)
+                table.add(data, schema=schema, mode="overwrite", progress=progress)
+                return table
+            if exist_ok:
+                return self.open_table(name)
             raise ValueError(f"Table '{name}' already exists in {self.uri}")
-        table = make_memory_table(name, _rows_of(data))
-        self._tables[name] = table
-        return table
+        write_rows(
+            data,
+            schema,
+            progress,
+            lambda rows, report: _core.TableWriter.create(
+                uri,
+                rows,
+                data_format_version=data_storage_version,
+                stable_row_ids=stable_row_ids,
+                max_rows_per_file=max_rows_per_file,
+                progress=report,
+                storage_options=self._access.options,
+            ),
+        )
+        return self.open_table(name)
+
+    def drop_table(self, name: str, *, ignore_missing: bool = False) -> None:
+        try:
+            self._database.drop_table(name)
+        except NameNotFoundError:
+            if not ignore_missing:
+                raise
+
+    def rename_table(self, cur_name: str, new_name: str) -> None:
+        self._database.rename_table(cur_name, new_name)
+
+    def __reduce__(self) -> tuple[type[_FolderConnection], tuple[str, StoreAccess]]:
+        if self._memory is not None:
+            raise TypeError(
+                "a connection to memory:// cannot be pickled: its tables are in this process; "
+                "they pickle by themselves"
+            )
+        return _FolderConnection, (self.uri, self._access)
 
 
 def connect(
@@ -196,7 +287,8 @@ def connect(
     location = os.fspath(uri)
     access = StoreAccess(storage_options, pickle_credentials=pickle_credentials)
     if location in ("memory://", "memory:///"):
-        return _MemoryConnection(location)
+        home, memory = make_memory_home({})
+        return _FolderConnection(home, StoreAccess(), shown_uri=location, memory=memory)
     return _FolderConnection(_resolve(location, "connect"), access)
 
 
@@ -255,28 +347,3 @@ def _resolve(location: str, what: str) -> str:
     if "://" in location:
         return location
     return str(Path(location).expanduser().absolute())
-
-
-def _rows_of(data: Any) -> pa.Table:
-    if isinstance(data, pa.Table):
-        return data
-    if isinstance(data, Mapping):
-        return pa.table(data)
-    if type(data).__module__.partition(".")[0] == "pandas":
-        return pa.Table.from_pandas(data, preserve_index=False)
-    if hasattr(data, "__arrow_c_stream__"):
-        return pa.table(data)
-    if hasattr(data, "__arrow_c_array__"):
-        return pa.Table.from_batches([pa.record_batch(data)])
-    if isinstance(data, Iterable) and not isinstance(data, (str, bytes)):
-        rows = list(data)
-        if all(isinstance(row, Mapping) for row in rows):
-            # pyarrow by itself would leave out columns that the first row lacks.
-            names = dict.fromkeys(name for row in rows for name in row)
-            return pa.table({name: [row.get(name) for row in rows] for name in names})
-        if rows and all(isinstance(row, pa.RecordBatch) for row in rows):
-            return pa.Table.from_batches(rows)
-    raise TypeError(
-        "expected rows as an Arrow table or stream, a DataFrame or a list of dicts, not "
-        f"{type(data).__name__}"
-    )

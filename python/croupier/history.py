@@ -19,11 +19,12 @@ __all__ = ["Branches", "Tags"]
 class Tags:
     """The tags of a table: names of versions, which keep them from clean-up.
 
-    They are written by pylance or lancedb. Made by `Table.tags`.
+    Made by `Table.tags`.
     """
 
-    def __init__(self, source: _core.TableSource):
+    def __init__(self, source: _core.TableSource, make_writer: Callable[[], _core.TableWriter]):
         self._source = source
+        self._make_writer = make_writer
 
     def list(self) -> dict[str, dict[str, Any]]:
         """List the tags of all branches, as they are now.
@@ -38,6 +39,33 @@ class Tags:
             for name in ("created_at", "updated_at"):
                 tag[name] = _parse_time(tag[name])
         return tags
+
+    def create(self, tag: str, version: int) -> None:
+        """Name a version of the table's branch.
+
+        Raises:
+            ValueError: if there is such a tag, or the name cannot be one.
+            VersionNotFoundError: if there is no such version.
+        """
+        self._make_writer().set_tag(tag, version)
+
+    def update(self, tag: str, version: int) -> None:
+        """Have a tag name another version.
+
+        Raises:
+            NameNotFoundError: if there is no such tag.
+            VersionNotFoundError: if there is no such version.
+        """
+        self.get_version(tag)
+        self._make_writer().set_tag(tag, version, replace=True)
+
+    def delete(self, tag: str) -> None:
+        """Remove a tag.
+
+        Raises:
+            NameNotFoundError: if there is no such tag.
+        """
+        self._make_writer().delete_tag(tag)
 
     def get_version(self, tag: str) -> int:
         """Find the version that a tag names.

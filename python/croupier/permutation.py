@@ -55,8 +55,7 @@ class Permutations:
     """
 
     def __init__(self, base_table: Table, permutation_table: PermutationTable):
-        _check_tables(base_table, permutation_table)
-        self.base_table = base_table
+        self.base_table = _pin_base_table(base_table, permutation_table)
         self.permutation_table = permutation_table
         self.split_names: list[str] = permutation_table.split_names
         self.split_dict: dict[str, int] = {name: i for i, name in enumerate(self.split_names)}
@@ -180,7 +179,7 @@ class Permutation:
             ValueError: if a split is named without a permutation table, or the permutation is one
                 of another table or version.
         """
-        _check_tables(base_table, permutation_table)
+        base_table = _pin_base_table(base_table, permutation_table)
         if split is None:
             return cls(base_table, permutation_table, 0)
         if permutation_table is None:
@@ -630,11 +629,12 @@ def _open_split(
     return _core.Permutation.make(base_table._source, permutation_table._core, split)
 
 
-def _check_tables(base_table: Table, permutation_table: PermutationTable | None) -> None:
+def _pin_base_table(base_table: Table, permutation_table: PermutationTable | None) -> Table:
+    """Give the version of the table that is read: that on which the permutation was built."""
     if not isinstance(base_table, Table):
         raise TypeError(f"base_table must be a croupier.Table, not {type(base_table).__name__}")
     if permutation_table is None:
-        return
+        return base_table._pinned()
     if not isinstance(permutation_table, PermutationTable):
         raise TypeError(
             "permutation_table must be what PermutationBuilder.execute returned, not "
@@ -642,7 +642,7 @@ def _check_tables(base_table: Table, permutation_table: PermutationTable | None)
         )
     built_on = permutation_table._base_table
     if base_table is built_on:
-        return
+        return built_on
     if base_table.uri != built_on.uri:
         raise ValueError(
             f"the permutation was built on another table: {built_on.uri}, not {base_table.uri}"
@@ -653,15 +653,12 @@ def _check_tables(base_table: Table, permutation_table: PermutationTable | None)
             f"'{built_on.name}', not on '{base_table.current_branch() or 'main'}'"
         )
     if base_table.version != built_on.version:
-        raise VersionNotFoundError(
-            f"the permutation was built on version {built_on.version} of table "
-            f"'{built_on.name}', and this is version {base_table.version}; use the table object "
-            "that it was built on, or build it again"
-        )
+        return built_on
     if base_table.schema != built_on.schema or len(base_table) != len(built_on):
         raise ValueError(
             f"the permutation was built on another table that was at {built_on.uri} too"
         )
+    return built_on
 
 
 def _check_batch_size(batch_size: int) -> None:

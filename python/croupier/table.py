@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,14 @@ import pyarrow as pa
 
 from croupier import _core
 from croupier.blob import BlobFile
+from croupier.edits import TableEdits
 from croupier.history import Branches, Tags, list_versions, version_arguments
 from croupier.loader import start_loader
 from croupier.storage import StoreAccess
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 __all__ = ["ScanQuery", "Table", "TakeQuery"]
 
@@ -231,13 +234,15 @@ class TakeQuery(_Query):
         return pa.Table.from_batches([batch])
 
 
-class Table:
+class Table(TableEdits):
     """Rows with an Arrow schema at one version.
 
-    A table object never changes: what is committed later is another version, and another object,
-    which `checkout` and `checkout_latest` return. It is a map-style dataset by itself: `len`, and
-    `__getitems__` as PyTorch calls it. It pickles, pinned to its branch and version: a table in
-    files as its location, without credentials (see `connect`), one in memory with its rows.
+    Nothing but its own edits (`add`, `delete`, `update` …) moves a table object: to the version
+    that they make. What others commit is another version, and another object, which `checkout` and
+    `checkout_latest` return; a permutation, a scan or a pickle of a table stays at the version that
+    it was made at. It is a map-style dataset by itself: `len`, and `__getitems__` as PyTorch calls
+    it. It pickles, pinned to its branch and version: a table in files as its location, without
+    credentials (see `connect`), one in memory with its files. Edits are for one thread at a time.
 
     Made by `croupier.connect`, its connection's methods, and `croupier.open_dataset`.
     """
@@ -247,14 +252,14 @@ class Table:
         source: _core.TableSource,
         name: str,
         *,
-        in_memory: bool,
+        memory: _core.MemoryFolder | None = None,
         access: StoreAccess | None = None,
         **options: Any,
     ):
         """Use `croupier.open_dataset` or a connection; the options are those of `open_table`."""
         self._source = source
         self._name = name
-        self._in_memory = in_memory
+        self._memory = memory
         self._access = access or StoreAccess()
         self._options = options
         self._num_rows: int | None = None
@@ -315,7 +320,7 @@ class Table:
     @property
     def tags(self) -> Tags:
         """The tags of the table."""
-        return Tags(self._source)
+        return Tags(self._source, self._writer)
 
     @property
     def branches(self) -> Branches:
@@ -323,11 +328,24 @@ class Table:
         return Branches(self._source, self._at)
 
     def _at(self, source: _core.TableSource) -> Table:
-        if (source.version, source.branch) == (self._source.version, self._source.branch):
-            return self
-        return Table(
-            source, self._name, in_memory=self._in_memory, access=self._access, **self._options
+        return Table(source, self._name, memory=self._memory, access=self._access, **self._options)
+
+    def _pinned(self) -> Table:
+        """Give an object at this version that no edit moves."""
+        pinned = Table(
+            self._source, self._name, memory=self._memory, access=self._access, **self._options
         )
+        pinned._num_rows, pinned._identity_rows = self._num_rows, self._identity_rows
+        return pinned
+
+    def _writer(self) -> _core.TableWriter:
+        return _core.TableWriter.open(
+            self.uri, branch=self.current_branch(), storage_options=self._access.options
+        )
+
+    def _move_to_newest(self) -> None:
+        self._source = self._source.checkout()
+        self._num_rows = self._identity_rows = None
 
     def count_rows(self, filter: str | None = None) -> int:
         """Count the rows.
@@ -361,6 +379,16 @@ class Table:
     def to_pandas(self) -> pd.DataFrame:
         """Read all rows into a pandas DataFrame."""
         return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> pl.DataFrame:
+        """Read all rows into a polars DataFrame."""
+        import polars
+
+        return polars.DataFrame(self)
+
+    def head(self, n: int = 5) -> pa.Table:
+        """Read the first rows into a pyarrow Table."""
+        return self.search().limit(n).to_arrow()
 
     def to_batches(self, batch_size: int | None = None) -> pa.RecordBatchReader:
         """Read all rows as a stream of record batches.
@@ -537,20 +565,16 @@ class Table:
         )
 
     def __reduce__(self) -> tuple[Callable[..., Table], tuple[Any, ...]]:
-        if self._in_memory:
-            sink = pa.BufferOutputStream()
-            rows = self.to_arrow()
-            with pa.ipc.new_stream(sink, rows.schema) as writer:
-                writer.write_table(rows)
-            return _unpickle_memory_table, (self.name, sink.getvalue().to_pybytes())
-        return open_table, (
-            self.uri,
-            self.name,
-            self.version,
-            self.current_branch() or "main",
-            self._access,
-            self._options,
-        )
+        pinned = (self.name, self.version, self.current_branch() or "main")
+        if self._memory is not None:
+            directory = self.uri.removesuffix("/").rpartition("/")[2]
+            return _unpickle_memory_table, (
+                *pinned,
+                directory,
+                self._memory.read_files(directory),
+                self._options,
+            )
+        return open_table, (self.uri, *pinned, self._access, self._options)
 
 
 def open_table(
@@ -574,16 +598,32 @@ def open_table(
     source = _core.open_dataset(
         uri, **version_arguments(version, branch), storage_options=access.options, **options
     )
-    return Table(source, name, in_memory=False, access=access, **options)
+    return Table(source, name, access=access, **options)
 
 
-def make_memory_table(name: str, rows: pa.Table) -> Table:
-    """Hold rows in memory as a table."""
-    return Table(_core.make_memory_table(name, rows), name, in_memory=True)
+def make_memory_home(files: dict[str, bytes]) -> tuple[str, _core.MemoryFolder]:
+    """Make a folder in memory, which ends with the last that holds it or reads from it.
+
+    Returns:
+        Its URI, which has a name that no other process uses, and what holds it.
+    """
+    name = uuid.uuid4().hex
+    return f"memory://{name}", _core.make_memory_folder(name, files)
 
 
-def _unpickle_memory_table(name: str, ipc_stream: bytes) -> Table:
-    return make_memory_table(name, pa.ipc.open_stream(ipc_stream).read_all())
+def _unpickle_memory_table(
+    name: str,
+    version: int,
+    branch: str,
+    directory: str,
+    files: dict[str, bytes],
+    options: dict[str, Any],
+) -> Table:
+    home, memory = make_memory_home(files)
+    source = _core.open_dataset(
+        f"{home}/{directory}", **version_arguments(version, branch), **options
+    )
+    return Table(source, name, memory=memory, **options)
 
 
 def _column_list(columns: Sequence[str]) -> list[str]:

@@ -101,11 +101,6 @@ ArrowBatch TakeRows(const TableHandle& self, const nb::object& rows,
   })};
 }
 
-TableHandle MakeTable(const std::string& name, const nb::object& rows) {
-  auto table = ImportTable(rows);
-  return {RunReleased([&](const CancelToken&) { return MakeMemoryTable(name, std::move(table)); })};
-}
-
 }  // namespace
 
 void RegisterTable(nb::module_& module) {
@@ -147,6 +142,19 @@ void RegisterTable(nb::module_& module) {
             return ValueOrRaise(self.TableUri(name));
           },
           nb::arg("name"))
+      .def(
+          "drop_table",
+          [](const Database& self, const std::string& name) {
+            RunReleased([&](const CancelToken&) { return ResultOf(self.DropTable(name)); });
+          },
+          nb::arg("name"))
+      .def(
+          "rename_table",
+          [](const Database& self, const std::string& name, const std::string& new_name) {
+            RunReleased(
+                [&](const CancelToken&) { return ResultOf(self.RenameTable(name, new_name)); });
+          },
+          nb::arg("name"), nb::arg("new_name"))
       .def("open_table", &OpenTable, nb::arg("name"), nb::kw_only(),
            nb::arg("version") = nb::none(), nb::arg("tag") = "", nb::arg("branch") = nb::none(),
            nb::arg("allow_external") = std::vector<std::string>(), nb::arg("read_blobs") = false);
@@ -161,7 +169,6 @@ void RegisterTable(nb::module_& module) {
              nb::arg("version") = nb::none(), nb::arg("tag") = "", nb::arg("branch") = nb::none(),
              nb::arg("allow_external") = std::vector<std::string>(), nb::arg("read_blobs") = false,
              nb::arg("storage_options") = StorageOptions());
-  module.def("make_memory_table", &MakeTable, nb::arg("name"), nb::arg("rows"));
 }
 
 }  // namespace croupier::python

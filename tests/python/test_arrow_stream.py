@@ -42,12 +42,6 @@ def test_duckdb_reads_a_table(table):
     assert joined.fetchall() == [(5,)]
 
 
-def test_the_rows_of_a_table_in_memory_are_the_ones_that_are_given(database):
-    rows = pa.table({"x": pa.array(range(1000), pa.int64())})
-    read = pa.table(database.create_table("t", rows))
-    assert read["x"].chunk(0).buffers()[1].address == rows["x"].chunk(0).buffers()[1].address
-
-
 def test_what_is_read_is_allocated_once(tmp_path):
     import lance
 

