@@ -41,6 +41,30 @@ TYPED_TEST(BitpackingTest, InlineBlocksOfAnySizeComeBack) {
   }
 }
 
+TYPED_TEST(BitpackingTest, BlocksAreEncodedAsTheSpecificationSays) {
+  for (const size_t num_values : {1u, 100u, 1024u, 3000u}) {
+    for (const auto& [name, values] : test::Distributions<TypeParam>(num_values)) {
+      const auto* data = reinterpret_cast<const uint8_t*>(values.data());
+      const auto count = static_cast<int64_t>(num_values);
+      if (num_values <= 1024) {
+        OutputBytes inline_bytes(this->pool_);
+        EncodeInlineBitpacking<TypeParam>(data, count, &inline_bytes);
+        EXPECT_EQ(test::ByteVector(inline_bytes.bytes().begin(), inline_bytes.bytes().end()),
+                  test::EncodeInlineBitpacking(values))
+            << name << " x " << num_values;
+      }
+      const int width = test::WidthOf(values);
+      if (width == this->kWordBits) continue;
+      OutputBytes bytes(this->pool_);
+      EncodeOutOfLineBitpacking<TypeParam>(data, count, width, &bytes);
+      const auto block =
+          DecodeOutOfLineBitpacking(this->kWordBits, width, bytes.bytes(), count, this->pool_);
+      ASSERT_TRUE(block.ok()) << block.status();
+      EXPECT_EQ(WordsOf<TypeParam>(*block), values) << name << " x " << num_values;
+    }
+  }
+}
+
 TYPED_TEST(BitpackingTest, AnInlineBlockOfAnotherSizeIsAnError) {
   std::vector<TypeParam> values(1024, TypeParam{5});
   const auto bytes = test::EncodeInlineBitpacking(values);

@@ -1,6 +1,7 @@
 #include "croupier/format/encoding/general_compression.h"
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -180,6 +181,26 @@ TEST(GeneralCompressionTest, AChangedByteIsAnErrorOrGivesBytesOfTheStatedSize) {
               << at << decoded.status();
         }
         bytes[at] ^= change;
+      }
+    }
+  }
+}
+
+TEST(GeneralCompressorTest, BytesComeBack) {
+  SplitMix64 random(3);
+  test::ByteVector noise(5000);
+  for (auto& byte : noise) byte = static_cast<uint8_t>(random.Next());
+  auto* pool = arrow::default_memory_pool();
+  for (const auto scheme : {CompressionScheme::kLz4, CompressionScheme::kZstd}) {
+    for (const std::optional<int> level :
+         {std::optional<int>(), std::optional<int>(0), std::optional<int>(5)}) {
+      auto compressor = GeneralCompressor::Make(scheme, level).ValueOrDie();
+      for (const auto& bytes : {noise, test::ByteVector(9000, 7), test::ByteVector{1}}) {
+        OutputBytes out(pool);
+        ASSERT_TRUE(compressor->Append(bytes, &out).ok());
+        const auto read = Decompress(scheme, out.bytes(), pool);
+        ASSERT_TRUE(read.ok()) << read.status();
+        EXPECT_EQ(test::ByteVector((*read)->data(), (*read)->data() + (*read)->size()), bytes);
       }
     }
   }

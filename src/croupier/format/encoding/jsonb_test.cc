@@ -13,6 +13,8 @@
 #include <arrow/memory_pool.h>
 #include <gtest/gtest.h>
 
+#include "croupier/format/encoding/jsonb_writer.h"
+
 namespace croupier::format {
 namespace {
 
@@ -157,6 +159,61 @@ TEST(JsonbTest, AColumnKeepsItsNulls) {
   const auto text = arrow::MakeArray(*data);
   ASSERT_TRUE(text->ValidateFull().ok());
   EXPECT_EQ(text->ToString(), "[\n  \"1\",\n  null,\n  \"null\"\n]");
+}
+
+TEST(JsonbWriterTest, ObjectsAreThoseOfTheReferenceWriter) {
+  std::string jsonb;
+  ASSERT_TRUE(AppendJsonb(R"({"b":1,"a":2,"aa":3,"B":4,"":5,"é":6})", &jsonb).ok());
+  EXPECT_EQ(std::vector<uint8_t>(jsonb.begin(), jsonb.end()), FromHex(kObject));
+}
+
+TEST(JsonbWriterTest, TextsComeBack) {
+  for (const std::string text : {"null",
+                                 "true",
+                                 "false",
+                                 "0",
+                                 "1",
+                                 "255",
+                                 "256",
+                                 "65536",
+                                 "4294967296",
+                                 "18446744073709551615",
+                                 "-1",
+                                 "-128",
+                                 "-129",
+                                 "-32769",
+                                 "-2147483649",
+                                 "-9223372036854775808",
+                                 "0.5",
+                                 "-1.25e+30",
+                                 "1e-10",
+                                 R"("")",
+                                 R"("é\n\"")",
+                                 "[]",
+                                 "{}",
+                                 "[1,[2,[3,{}]],null]",
+                                 R"({"a":[true,{"b":"c"}],"z":{}})"}) {
+    std::string jsonb;
+    ASSERT_TRUE(AppendJsonb(text, &jsonb).ok()) << text;
+    const auto read = TextOf({jsonb.begin(), jsonb.end()});
+    ASSERT_TRUE(read.ok()) << text << read.status();
+    EXPECT_EQ(*read, text);
+  }
+}
+
+TEST(JsonbWriterTest, TextThatIsNotJsonIsInvalid) {
+  for (const std::string text :
+       {"", " ", "{", "[1,]", "nul", "{'a':1}", "1 2", "\"\xff\"", "NaN"}) {
+    std::string jsonb;
+    EXPECT_TRUE(AppendJsonb(text, &jsonb).IsInvalid()) << text;
+  }
+}
+
+TEST(JsonbWriterTest, DeepTextIsInvalidAndDoesNotExhaustTheStack) {
+  for (const size_t depth : {501u, 1000000u}) {
+    std::string jsonb;
+    EXPECT_TRUE(AppendJsonb(std::string(depth, '[') + std::string(depth, ']'), &jsonb).IsInvalid());
+  }
 }
 
 }  // namespace

@@ -37,6 +37,23 @@ TYPED_TEST(RleTest, RunsOfEveryDistributionComeBack) {
   }
 }
 
+TYPED_TEST(RleTest, RunsAreEncodedAsTheSpecificationSays) {
+  for (const size_t num_values : {0u, 1u, 255u, 256u, 3000u}) {
+    for (const auto& [name, values] : test::Distributions<TypeParam>(num_values)) {
+      const auto expected = test::EncodeRle(values);
+      const auto* data = reinterpret_cast<const uint8_t*>(values.data());
+      const auto count = static_cast<int64_t>(num_values);
+      const auto num_runs = static_cast<size_t>(CountRuns<TypeParam>(data, count));
+      ASSERT_EQ(num_runs, expected.lengths.size()) << name << " x " << num_values;
+      test::ByteVector run_values(num_runs * sizeof(TypeParam));
+      test::ByteVector lengths(num_runs);
+      EncodeRle<TypeParam>(data, count, run_values.data(), lengths.data());
+      EXPECT_EQ(run_values, expected.values) << name;
+      EXPECT_EQ(lengths, expected.lengths) << name;
+    }
+  }
+}
+
 TYPED_TEST(RleTest, LengthsThatDoNotAddUpAreAnErrorBeforeMemoryIsAsked) {
   const std::vector<TypeParam> values = {1, 2};
   const auto bytes = test::BytesOf(values);
