@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "croupier/base/hash.h"
+#include "croupier/format/file/test_data_files.h"
 #include "croupier/format/manifest/schema_writer.h"
 #include "croupier/format/page/page_test_reader.h"
 #include "croupier/format/write/test_random_arrays.h"
@@ -19,35 +20,8 @@
 namespace croupier::format {
 namespace {
 
-class VectorSink : public ByteSink {
- public:
-  arrow::Status Append(std::span<const uint8_t> bytes) override {
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-    return arrow::Status::OK();
-  }
-  std::vector<uint8_t> Take() { return std::move(bytes_); }
-
- private:
-  std::vector<uint8_t> bytes_;
-};
-
-struct Written {
-  std::vector<uint8_t> bytes;
-  WrittenFile file;
-};
-
-arrow::Result<Written> WriteBatches(const arrow::Schema& schema,
-                                    const arrow::RecordBatchVector& batches,
-                                    const DataFileWriterOptions& options) {
-  ARROW_ASSIGN_OR_RAISE(auto fields, MakeFields(schema));
-  VectorSink sink;
-  ARROW_ASSIGN_OR_RAISE(auto writer, DataFileWriter::Make(std::move(fields), options, &sink));
-  for (const auto& batch : batches) ARROW_RETURN_NOT_OK(writer->Write(*batch));
-  Written written;
-  ARROW_ASSIGN_OR_RAISE(written.file, writer->Finish());
-  written.bytes = sink.Take();
-  return written;
-}
+using test::WriteBatches;
+using test::Written;
 
 // Reads a column back whole, and then some runs of its rows.
 void ExpectColumn(const Written& written, const std::shared_ptr<arrow::Field>& field,
@@ -111,6 +85,128 @@ TEST(DataFileWriterTest, NestedValuesComeBack) {
     ExpectRoundTrip(arrow::field("x", type), seed);
     if (HasFailure()) return;
   }
+}
+
+std::shared_ptr<arrow::RecordBatch> BatchOf(const std::shared_ptr<arrow::Field>& field,
+                                            const std::shared_ptr<arrow::Array>& array) {
+  return arrow::RecordBatch::Make(arrow::schema({field}), array->length(), {array});
+}
+
+std::shared_ptr<arrow::Array> IntArray(const std::vector<int32_t>& values, bool with_null) {
+  arrow::Int32Builder builder;
+  EXPECT_TRUE(builder.AppendValues(values).ok());
+  EXPECT_TRUE(!with_null || builder.AppendNull().ok());
+  return builder.Finish().ValueOrDie();
+}
+
+TEST(DataFileWriterTest, AFileMayHaveNoRowsAndNoColumns) {
+  const auto empty = WriteBatches(*arrow::schema({arrow::field("x", arrow::utf8())}), {}, {});
+  ASSERT_TRUE(empty.ok()) << empty.status();
+  const auto file = TestFile::Parse(empty->bytes);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(file->columns.size(), 1u);
+  EXPECT_TRUE(file->columns[0]->pages.empty());
+  EXPECT_TRUE(WriteBatches(*arrow::schema(arrow::FieldVector{}), {}, {}).ok());
+}
+
+TEST(DataFileWriterTest, ABatchOfAnotherSchemaIsInvalidAndSaysWhichColumn) {
+  const auto schema = arrow::schema({arrow::field("a", arrow::int32())});
+  const auto array = IntArray({1}, false);
+  struct Case {
+    std::shared_ptr<arrow::RecordBatch> batch;
+    const char* message;
+  };
+  const auto a = arrow::field("a", arrow::int32());
+  const Case cases[] = {
+      {BatchOf(arrow::field("b", arrow::int32()), array), "column 0 is 'b'; the table has 'a'"},
+      {BatchOf(arrow::field("a", arrow::uint32()), *array->View(arrow::uint32())),
+       "column 'a' has the type uint32; the table has it as int32"},
+      {arrow::RecordBatch::Make(arrow::schema(arrow::FieldVector{}), 1, arrow::ArrayVector{}),
+       "column 'a' is missing"},
+      {arrow::RecordBatch::Make(arrow::schema({a, arrow::field("c", arrow::int32())}), 1,
+                                {array, array}),
+       "the table has no column 'c'"},
+      {arrow::RecordBatch::Make(arrow::schema({a}), 2, {array}), "did not match"},
+  };
+  for (const auto& [batch, message] : cases) {
+    const auto status = WriteBatches(*schema, {batch}, {}).status();
+    EXPECT_TRUE(status.IsInvalid()) << status;
+    EXPECT_NE(status.message().find(message), std::string::npos) << status;
+  }
+}
+
+TEST(DataFileWriterTest, ANullWhereTheSchemaAllowsNoneIsInvalid) {
+  const auto item = arrow::field("item", arrow::int32(), false);
+  const auto flat = arrow::field("x", arrow::int32(), false);
+  const auto below = arrow::field("x", arrow::struct_({arrow::field("y", arrow::int32(), false)}));
+  const auto array = IntArray({1, 2}, true);
+  const auto members = arrow::StructArray::Make({array}, below->type()->fields()).ValueOrDie();
+  for (const auto& batch : {BatchOf(flat, array), BatchOf(below, members)}) {
+    const auto status = WriteBatches(*batch->schema(), {batch}, {}).status();
+    EXPECT_TRUE(status.IsInvalid()) << status;
+    EXPECT_NE(status.message().find("has a null"), std::string::npos) << status;
+  }
+  // Below a null it is none.
+  auto hidden = members->data()->Copy();
+  hidden->buffers[0] = array->null_bitmap();
+  hidden->null_count = 1;
+  const auto batch = BatchOf(below, arrow::MakeArray(hidden));
+  EXPECT_TRUE(WriteBatches(*batch->schema(), {batch}, {}).ok());
+}
+
+TEST(DataFileWriterTest, TheOlderFormatSaysWhatItDoesNotHave) {
+  DataFileWriterOptions options;
+  options.version = FileVersion::kV2_1;
+  const auto entry = arrow::struct_({arrow::field("y", arrow::utf8())});
+  for (const auto& type :
+       {arrow::map(arrow::utf8(), arrow::int8()), arrow::fixed_size_list(entry, 2)}) {
+    const auto status =
+        WriteBatches(*arrow::schema({arrow::field("x", type)}), {}, options).status();
+    EXPECT_TRUE(status.IsNotImplemented()) << status;
+  }
+}
+
+// Fails from some byte on.
+class FullSink : public ByteSink {
+ public:
+  explicit FullSink(size_t capacity) : left_(capacity) {}
+  arrow::Status Append(std::span<const uint8_t> bytes) override {
+    if (bytes.size() > left_) return arrow::Status::IOError("no space left");
+    left_ -= bytes.size();
+    return arrow::Status::OK();
+  }
+
+ private:
+  size_t left_;
+};
+
+TEST(DataFileWriterTest, AnErrorOfTheSinkIsTheWriters) {
+  const auto field = arrow::field("x", arrow::int32());
+  const auto schema = arrow::schema({field});
+  const auto batch = BatchOf(field, IntArray({1, 2, 3}, true));
+  const auto size = WriteBatches(*schema, {batch}, {}).ValueOrDie().bytes.size();
+  for (size_t capacity = 0; capacity < size; capacity += 7) {
+    FullSink sink(capacity);
+    auto writer = DataFileWriter::Make(MakeFields(*schema).ValueOrDie(), {}, &sink).ValueOrDie();
+    auto status = writer->Write(*batch);
+    if (status.ok()) status = writer->Finish().status();
+    EXPECT_TRUE(status.IsIOError()) << capacity;
+  }
+}
+
+TEST(DataFileWriterTest, StringsOfMoreThanAPageAreInSeveralPages) {
+  arrow::StringBuilder builder;
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_TRUE(builder.Append(std::string(100, static_cast<char>('a' + i % 26))).ok());
+  const auto array = builder.Finish().ValueOrDie();
+  const auto field = arrow::field("x", arrow::utf8());
+  DataFileWriterOptions options;
+  options.page_bytes = 10'000;
+  const auto written = WriteBatches(*arrow::schema({field}), {BatchOf(field, array)}, options);
+  ASSERT_TRUE(written.ok()) << written.status();
+  const auto file = TestFile::Parse(written->bytes).ValueOrDie();
+  EXPECT_GE(file.columns[0]->pages.size(), 10u);
+  ExpectColumn(*written, field, *array);
 }
 
 }  // namespace

@@ -113,7 +113,9 @@ int64_t PlainBytes(const LeafValues& values) {
   if (values.shape->kind == LeafShape::Kind::kVariable) {
     return raw + (values.num_values + 1) * (values.shape->offset_bits / 8);
   }
-  return IsWord(*values.shape) ? std::min(raw, Measure(values).packed_bytes) : raw;
+  if (!IsWord(*values.shape)) return raw;
+  const auto sizes = Measure(values);
+  return std::min({raw, sizes.packed_bytes, sizes.num_runs * (values.shape->item_bits / 8 + 1)});
 }
 
 ChunkEncoderPtr ChooseFixedChunks(const LeafValues& values, const EncodingKeys& keys) {
