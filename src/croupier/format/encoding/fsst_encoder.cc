@@ -37,7 +37,7 @@ class FsstEncoder::Counter {
   Counter() : pairs_(kNumCodes * kNumCodes) {}
 
   void Count(const FsstEncoder& encoder, Bytes value) {
-    uint32_t previous = kNumCodes;
+    auto previous = static_cast<uint32_t>(kNumCodes);
     for (size_t at = 0; at < value.size();) {
       const size_t left = value.size() - at;
       const auto match = encoder.Find(LoadUpTo8(value.data() + at, left), left);
@@ -84,6 +84,7 @@ class FsstEncoder::Counter {
              std::tie(a.first, b.second.length, b.second.bytes);
     });
     std::vector<Symbol> best;
+    best.reserve(ranked.size());
     for (const auto& [gain, symbol] : ranked) best.push_back(symbol);
     return best;
   }
@@ -94,7 +95,7 @@ class FsstEncoder::Counter {
   }
 
  private:
-  static constexpr uint32_t kNumCodes = 512;
+  static constexpr size_t kNumCodes = 512;
 
   static Symbol SymbolOf(const FsstEncoder& encoder, uint32_t code) {
     if (code >= kNoSymbol) return {code - kNoSymbol, 1};
