@@ -77,3 +77,21 @@ def test_blobs_lie_where_their_sizes_say(tmp_path, version):
     assert [blob and blob.read() for blob in blobs] == values
     sidecars = sorted(path.stat().st_size for path in tmp_path.rglob("*.blob"))
     assert sidecars == ([] if version == "2.1" else [170_000, 5_000_000])
+
+
+def test_blobs_may_be_structs_of_data_and_uri(tmp_path):
+    values = [b"abc", None, b"", b"x" * 70_000]
+    rows = pa.table(
+        {"clip": lance.blob_array(values)}, schema=pa.schema([lance.blob_field("clip")])
+    )
+    batches = rows.to_batches(max_chunksize=3)
+    dataset = dataset_of(lance, tmp_path / "t.lance", rows, batches, "2.2")
+    blobs = dataset.take_blobs("clip", indices=range(len(values)))
+    assert [blob and blob.read() for blob in blobs] == values
+
+
+def test_blobs_of_other_types_are_refused(tmp_path):
+    field = pa.field("x", pa.int32(), metadata={"lance-encoding:blob": "true"})
+    batch = pa.record_batch([pa.array([1], pa.int32())], schema=pa.schema([field]))
+    with pytest.raises(ValueError, match="column 'x'.*no type int32"):
+        write_file(tmp_path / "x.lance", batch.schema, [batch], "2.2")

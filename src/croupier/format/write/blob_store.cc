@@ -70,8 +70,8 @@ struct BlobSource {
     for (int i = 0; i < type.num_fields(); ++i) {
       const auto* child = leaf.child_data[static_cast<size_t>(i)].get();
       const auto& name = type.field(i)->name();
-      if (name == "data") data = child;
-      if (name == "uri") uri = child;
+      if (i == 0) data = child;
+      if (i == 1) uri = child;
       if (name == "position" && child->type->id() == arrow::Type::UINT64) position = child;
       if (name == "size" && child->type->id() == arrow::Type::UINT64) size = child;
     }
@@ -183,7 +183,7 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> BlobStore::Put(const LeafPlan& 
     fields.push_back(arrow::field("", member->type));
     members.push_back(std::move(member));
   }
-  return arrow::ArrayData::Make(arrow::struct_(std::move(fields)), slots.size(), {nullptr},
+  return arrow::ArrayData::Make(arrow::struct_(fields), slots.size(), {nullptr},
                                 std::move(members));
 }
 

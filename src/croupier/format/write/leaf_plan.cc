@@ -117,6 +117,16 @@ bool IsBinary(arrow::Type::type id) {
          id == arrow::Type::BINARY_VIEW;
 }
 
+// The data, then perhaps the URI, then anything: position and size, if it has them.
+bool IsBlobStruct(const arrow::DataType& type) {
+  if (type.id() != arrow::Type::STRUCT || type.num_fields() == 0) return false;
+  const auto& data = *type.field(0);
+  if (data.name() != "data" || !IsBinary(data.type()->id())) return false;
+  if (type.num_fields() == 1) return true;
+  const auto& uri = *type.field(1);
+  return uri.name() == "uri" && IsText(uri.type()->id());
+}
+
 std::string_view WithoutItemKind(std::string_view logical_type) {
   if (logical_type.ends_with("list.struct")) logical_type.remove_suffix(7);
   return logical_type;
@@ -130,8 +140,7 @@ arrow::Status CheckColumn(const Field& field, const arrow::Field& from) {
                                                          : WrongType(field, *from.type());
   }
   if (field.is_blob()) {
-    const bool is_struct = id == arrow::Type::STRUCT && storage->num_fields() > 0 &&
-                           storage->field(0)->name() == "data" && field.logical_type == "struct";
+    const bool is_struct = field.logical_type == "struct" && IsBlobStruct(*storage);
     return IsBinary(id) || is_struct ? arrow::Status::OK() : WrongType(field, *from.type());
   }
   // The field that the batch's column would be in a table of its own.

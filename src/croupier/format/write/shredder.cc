@@ -5,6 +5,7 @@
 
 #include <arrow/array/data.h>
 #include <arrow/buffer.h>
+#include <arrow/extension_type.h>
 #include <arrow/status.h>
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
@@ -239,7 +240,11 @@ arrow::Result<LeafNulls> DictionaryNulls(const arrow::ArrayData& leaf, arrow::Me
 // A blob is null where it has neither data nor a place.
 arrow::Result<LeafNulls> BlobNulls(const arrow::ArrayData& leaf, arrow::MemoryPool* pool) {
   auto nulls = NullsOf(leaf);
-  if (leaf.type->id() != arrow::Type::STRUCT) return nulls;
+  const bool is_extension = leaf.type->id() == arrow::Type::EXTENSION;
+  const auto& type = is_extension
+                         ? *static_cast<const arrow::ExtensionType&>(*leaf.type).storage_type()
+                         : *leaf.type;
+  if (type.id() != arrow::Type::STRUCT) return nulls;
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bitmap,
                         arrow::AllocateEmptyBitmap(leaf.offset + leaf.length, pool));
   for (size_t i = 0; i < 2 && i < leaf.child_data.size(); ++i) {
