@@ -336,6 +336,19 @@ def test_a_branch_is_written(tmp_path: Path):
     assert theirs.to_table() == rows_of(0, 30)
 
 
+def test_an_overwrite_gives_an_old_table_the_new_format(tmp_path: Path):
+    uri = str(tmp_path / "t.lance")
+    lance.write_dataset(rows_of(0, 20), uri, data_storage_version="2.0")
+    with pytest.raises(NotImplementedError, match=r"2\.0"):
+        TableWriter.open(uri).append(rows_of(20, 30))
+    assert delete(uri, lambda ids: pc.equal(ids, 3))["version"] == 2
+    assert lance.dataset(uri).count_rows() == 19
+    TableWriter.open(uri).overwrite(rows_of(0, 5))
+    dataset = check(uri, rows_of(0, 5))
+    assert dataset.data_storage_version == "2.2"
+    assert lance.dataset(uri, version=1).to_table() == rows_of(0, 20)
+
+
 def test_what_a_callback_or_a_stream_raises_is_raised(tmp_path: Path):
     uri = str(tmp_path / "t.lance")
 

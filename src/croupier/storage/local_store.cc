@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -209,6 +210,13 @@ class LocalStore : public ObjectStore {
     ARROW_ASSIGN_OR_RAISE(const auto target, LocateBelow(to));
     if (renameat2(AT_FDCWD, location.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
       return arrow::Status::OK();
+    }
+    const bool can_keep = errno != EINVAL && errno != ENOSYS;
+    // A file system that cannot say no: of two who rename at once to one name the second fails,
+    // too, since there is something in the directory of the first.
+    if (!can_keep) {
+      if (std::filesystem::exists(target)) return FromErrno(EEXIST, target, "rename to it");
+      if (rename(location.c_str(), target.c_str()) == 0) return arrow::Status::OK();
     }
     return FromErrno(errno, location, ("rename the directory to " + target).c_str());
   }

@@ -62,7 +62,8 @@ class Publication {
     // A reader of its name must find the file: it is complete before the manifest is there.
     NewFiles transaction_file(store_);
     std::string file_name;
-    if (!draft.has_inline_transactions_only()) {
+    if (!draft.has_inline_transactions_only() ||
+        message.size() > format::kMaxInlineTransactionBytes) {
       file_name = transaction.FileName();
       const std::string path = LanceDataset::PathOf(branch_) + "_transactions/" + file_name;
       ARROW_ASSIGN_OR_RAISE(auto writer, store_->OpenWrite(path));

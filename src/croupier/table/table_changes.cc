@@ -138,7 +138,10 @@ arrow::Status OverwriteChange::PrepareFor(const ManifestDraft& draft) {
   if (schema->num_fields() == 0) {
     return arrow::Status::Invalid("a table must have a column; the rows have none");
   }
-  ARROW_ASSIGN_OR_RAISE(const auto place, PlaceFor(draft.data_format_version()));
+  // A table of an older format gets the newest one: none of its files stay.
+  data_format_version_ = draft.data_format_version();
+  if (data_format_version_.empty() || data_format_version_ == "2.0") data_format_version_ = "2.2";
+  ARROW_ASSIGN_OR_RAISE(const auto place, PlaceFor(data_format_version_));
   const auto blobs = place.version == format::FileVersion::kV2_1 ? format::BlobVersion::kV1
                                                                  : format::BlobVersion::kV2;
   first_field_id_ = draft.first_field_id();
@@ -155,6 +158,9 @@ arrow::Result<format::WireWriter> OverwriteChange::Apply(ManifestDraft* draft) {
   for (const auto& fragment : draft->fragments()) ids.insert(fragment.parsed.id);
   draft->RemoveFragments(ids);
   draft->DropIndexes();
+  if (draft->data_format_version() != data_format_version_) {
+    ARROW_RETURN_NOT_OK(draft->SetDataFormat(data_format_version_));
+  }
   ARROW_RETURN_NOT_OK(draft->SetSchema(schema_));
   draft->SetSchemaMetadata(schema_metadata_);
   ARROW_RETURN_NOT_OK(draft->AppendFragments(fragments_));

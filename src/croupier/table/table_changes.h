@@ -89,6 +89,7 @@ class OverwriteChange : public TableChange {
 
  private:
   std::shared_ptr<arrow::RecordBatchReader> rows_;  // null once it is read
+  std::string data_format_version_;
   int32_t first_field_id_ = 0;
   std::vector<format::ManifestDraft::Message> schema_;
   std::vector<format::ManifestDraft::Message> schema_metadata_;

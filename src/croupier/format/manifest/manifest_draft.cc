@@ -16,7 +16,7 @@ using Message = ManifestDraft::Message;
 
 constexpr char kLibrary[] = "croupier";
 constexpr char kFileFormat[] = "lance";
-constexpr size_t kMaxInlineTransactionBytes = 20 << 20;
+constexpr uint32_t kDataFormat = 15;  // of the manifest
 
 // Feature flags: lance-table.md, section 10.
 constexpr uint64_t kFlagDeletions = 1;
@@ -29,6 +29,10 @@ constexpr uint64_t kFlagFragmentReuse = 1024;
 constexpr uint64_t kFlagSpilledLineage = 2048;
 constexpr uint64_t kFlagManagedBlobs = 16384;
 constexpr uint64_t kFlagFieldIds = 32768;
+
+WireWriter DataFormatMessage(const std::string& version) {
+  return WireWriter().Text(1, kFileFormat).Text(2, version);
+}
 
 std::string ToText(const Message& bytes) { return {bytes.begin(), bytes.end()}; }
 
@@ -77,9 +81,17 @@ arrow::Result<ManifestDraft::DraftFragment> ManifestDraft::DraftFragment::Parse(
 
 ManifestDraft::ManifestDraft(const std::string& data_format_version, bool has_stable_row_ids)
     : data_format_version_(data_format_version), has_stable_row_ids_(has_stable_row_ids) {
-  other_fields_ = WireWriter()
-                      .Child(15, WireWriter().Text(1, kFileFormat).Text(2, data_format_version))
-                      .bytes();
+  other_fields_ = WireWriter().Child(kDataFormat, DataFormatMessage(data_format_version)).bytes();
+}
+
+arrow::Status ManifestDraft::SetDataFormat(const std::string& version) {
+  ARROW_ASSIGN_OR_RAISE(auto others, CopyFields(other_fields_, [](const WireField& field) {
+                          return field.number != kDataFormat;
+                        }));
+  others.Child(kDataFormat, DataFormatMessage(version));
+  other_fields_ = std::move(others).Finish();
+  data_format_version_ = version;
+  return arrow::Status::OK();
 }
 
 arrow::Result<ManifestDraft> ManifestDraft::After(const ManifestFile& file) {

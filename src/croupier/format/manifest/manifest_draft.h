@@ -16,6 +16,9 @@
 
 namespace croupier::format {
 
+/// Larger transactions are not written into manifests: they need a file of their own.
+inline constexpr size_t kMaxInlineTransactionBytes = 20 << 20;
+
 /// A version of a table in the making: the manifest of the version before, changed.
 ///
 /// What this library does not know stays as it is: fields of the manifest, of its fragments and of
@@ -50,6 +53,8 @@ class ManifestDraft {
   uint64_t version() const { return version_; }
   const std::string& data_format_version() const { return data_format_version_; }
   bool has_stable_row_ids() const { return has_stable_row_ids_; }
+  /// Change the format of data files, where all of them are replaced.
+  arrow::Status SetDataFormat(const std::string& version);
 
   /// By id, ascending.
   const std::vector<DraftFragment>& fragments() const { return fragments_; }
@@ -96,7 +101,7 @@ class ManifestDraft {
   /// Write the whole file.
   ///
   /// \param timestamp_ns of the commit, since the epoch, UTC
-  /// \param transaction message, written into the file up to 20 MiB
+  /// \param transaction message, written into the file up to kMaxInlineTransactionBytes
   /// \param transaction_file its name below `_transactions/`; empty if there is none
   /// \return CapacityError if the file cannot hold its parts
   arrow::Result<std::vector<uint8_t>> Write(int64_t timestamp_ns,
