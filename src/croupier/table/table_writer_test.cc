@@ -597,6 +597,39 @@ TEST(TableWriterOpenTest, RefusesWhatCannotBeWritten) {
   EXPECT_FALSE(TableWriter::Open(path + "-not").ok());
 }
 
+// Tables of other writers: old formats, names of manifests, deletion files, lineage in columns.
+TEST(TableWriterOpenTest, EveryGoldenTableGoesOn) {
+  int num_tables = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(testing::GoldenPath("tables"))) {
+    if (entry.path().extension() != ".lance") continue;
+    const auto name = entry.path().stem().string();
+    SCOPED_TRACE(name);
+    const auto path = table::CopyGoldenTable(name);
+    const auto source = OpenLanceTable(path);
+    if (!source.ok() || (*source)->CountRows().ValueOrDie() < 2) continue;
+    auto row_ids = NumbersOf(**source, kRowIdColumn);
+    const uint64_t first = NumbersOf(**source, kRowAddressColumn)[0];
+    const auto writer = TableWriter::Open(path).ValueOrDie();
+    const auto deleted = writer->ChangeRows(
+        [&](const std::shared_ptr<const TableSource>&) -> arrow::Result<RowChange> {
+          return RowChange{.removed = {first}};
+        });
+    ASSERT_TRUE(deleted.ok()) << deleted.status();
+    NewColumns column;
+    column.schema = arrow::schema({arrow::field("new column", arrow::int8())});
+    ASSERT_TRUE(writer->AddColumns(column).ok());
+    const auto after = OpenLanceTable(path).ValueOrDie();
+    EXPECT_EQ(after->version(), (*source)->version() + 2);
+    row_ids.erase(row_ids.begin());
+    EXPECT_EQ(NumbersOf(*after, kRowIdColumn), row_ids);
+    EXPECT_EQ(after->schema()->num_fields(), (*source)->schema()->num_fields() + 1);
+    // Manifests keep their names' scheme: else listing them is an error.
+    EXPECT_TRUE(after->ListVersions({}).ok());
+    ++num_tables;
+  }
+  EXPECT_GT(num_tables, 12);
+}
+
 TEST(TableWriterLimitsTest, AFullDiskLeavesTheTableAsItWas) {
   const auto root = testing::MakeTemporaryDirectory();
   const auto uri = root + "/t.lance";

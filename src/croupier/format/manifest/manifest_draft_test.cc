@@ -199,6 +199,16 @@ TEST(ManifestDraftTest, AFileOfAnotherFormatIsMarked) {
   EXPECT_EQ(ManifestFile::Parse(bytes)->manifest->reader_feature_flags, 256);
 }
 
+TEST(ManifestDraftTest, TheFormatOfDataFilesIsChanged) {
+  ManifestDraft draft("2.1", false);
+  ASSERT_TRUE(draft.SetDataFormat("2.2").ok());
+  ASSERT_TRUE(draft.AppendFragments({NewFragment(2)}).ok());
+  const auto bytes = Write(draft);
+  const auto file = ManifestFile::Parse(bytes).ValueOrDie();
+  EXPECT_EQ(file.manifest->data_format_version, "2.2");
+  EXPECT_EQ(file.manifest->reader_feature_flags, 0);
+}
+
 TEST(ManifestDraftTest, UnknownFeaturesAreNotWritten) {
   ManifestDraft draft("2.2", false);
   const auto bytes = Write(draft);
