@@ -123,6 +123,39 @@ def provide(name: str, *, full: bool) -> Dataset:
     return Dataset(name, num_rows, folder)
 
 
+def read_rows(source: pathlib.Path) -> pa.Table:
+    """Read the rows of a table into memory: in batches of 8192, as a stream gives them."""
+    with pa.OSFile(str(source)) as file:
+        rows = pa.ipc.open_file(file).read_all()
+    return pa.Table.from_batches(rows.to_batches(max_chunksize=8192))
+
+
+def rows_per_file(name: str) -> int:
+    """Rows of a data file of a table."""
+    return RECIPES[name].chunk_rows if name in RECIPES else 1 << 20
+
+
+def provide_wide() -> pathlib.Path:
+    """Find or make an Arrow IPC file of 500 columns: integers, floats and short texts."""
+
+    def write(folder: pathlib.Path) -> None:
+        rng = np.random.default_rng(SEED)
+        num_rows = 50_000
+        words = np.array([f"word {i:x}" for i in range(1000)], object)
+        columns: dict[str, pa.Array] = {}
+        for i in range(0, 500, 5):
+            columns[f"i{i}"] = pa.array(rng.integers(0, 2**40, num_rows))
+            columns[f"s{i}"] = pa.array(rng.integers(0, 100, num_rows, np.int32))
+            columns[f"f{i}"] = pa.array(rng.standard_normal(num_rows, np.float32))
+            columns[f"d{i}"] = pa.array(rng.random(num_rows))
+            columns[f"t{i}"] = pa.array(words[rng.integers(0, 1000, num_rows)], pa.string())
+        table = pa.table(columns)
+        with pa.ipc.new_file(str(folder / "wide.arrow"), table.schema) as writer:
+            writer.write_table(table)
+
+    return _provide_folder(f"wide-v{DATA_VERSION}", write) / "wide.arrow"
+
+
 def provide_fragments(num_fragments: int) -> pathlib.Path:
     """Find or make a Lance table of 100 int64 columns, each fragment 64 rows of them."""
 

@@ -4,9 +4,10 @@
                 [--repeats N] [--json FILE]
 
 Part ``shuffle``: one epoch of every table in shuffled batches of 256 rows, all columns as Arrow.
-Parts ``access`` and ``growth``: scans, takes and opening, see run_access.py. All from a warm page
-cache. Every measurement is a fresh process; repeats are interleaved. Tables are made once in
-``CROUPIER_BENCH_DATA`` (default: ~/.cache/croupier-benchmarks).
+Parts ``access`` and ``growth``: scans, takes and opening, see run_access.py. Part ``write``:
+writing each table from memory, see run_write.py. All from a warm page cache. Every measurement is a fresh
+process; repeats are interleaved. Tables are made once in ``CROUPIER_BENCH_DATA`` (default:
+~/.cache/croupier-benchmarks).
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from typing import Any
 
 import datasets
 import run_access
+import run_write
 from measure import BATCH_SIZE
 
 FOLDER = pathlib.Path(__file__).parent
 GATHER = FOLDER.parent / "build" / "bench" / "benchmarks" / "croupier_gather"
-PARTS = ["shuffle", "access", "growth"]
+PARTS = ["shuffle", "access", "growth", "write"]
 LIMIT = "gather"
 BASELINE = "lancedb_permutation"
 PEERS = ["croupier_stream", "croupier_take", BASELINE, "pylance_take", "arrow_take", LIMIT]
@@ -142,6 +144,8 @@ def main() -> None:
         report["access"] = run_access.compare_access(sets, repeats)
     if "growth" in arguments.parts:
         report["growth"] = run_access.compare_growth(repeats)
+    if "write" in arguments.parts:
+        report["write"] = run_write.compare_writes(sets, repeats)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
