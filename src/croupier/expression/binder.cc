@@ -170,7 +170,7 @@ class Binder {
         ARROW_ASSIGN_OR_RAISE(auto operand, Filter(*child, position));
         operands.push_back(std::move(operand));
       }
-      return make_.AndOr(std::move(operands), node.kind == NodeKind::kAnd, node.place);
+      return make_.AndOr(operands, node.kind == NodeKind::kAnd, node.place);
     }
     if (node.kind == NodeKind::kNot) {
       ARROW_ASSIGN_OR_RAISE(auto operand, Filter(*node.children[0], Position::kInside));
@@ -213,7 +213,7 @@ class Binder {
       ARROW_ASSIGN_OR_RAISE(auto operand, Boolean(*child, position));
       operands.push_back(std::move(operand));
     }
-    return make_.AndOr(std::move(operands), node.kind == NodeKind::kAnd, node.place);
+    return make_.AndOr(operands, node.kind == NodeKind::kAnd, node.place);
   }
 
   bool IsColumn(const Node& node) const {
@@ -427,8 +427,7 @@ class Binder {
                                                               std::move(item), node.place));
         comparisons.push_back(std::move(comparison));
       }
-      ARROW_ASSIGN_OR_RAISE(result,
-                            make_.AndOr(std::move(comparisons), /*is_and=*/false, node.place));
+      ARROW_ASSIGN_OR_RAISE(result, make_.AndOr(comparisons, /*is_and=*/false, node.place));
     }
     return node.negated ? MakeNot(make_, std::move(result), node.place) : Result<BoundPtr>(result);
   }
@@ -522,7 +521,7 @@ class Binder {
       if (k < conditions.size()) parts.push_back(std::move(conditions[k]));
       parts.push_back(std::move(value));
     }
-    return make_.Case(std::move(parts), node.place);
+    return make_.Case(parts, node.place);
   }
 
   Result<BoundPtr> Call(const Node& node, std::string_view name) {

@@ -58,7 +58,9 @@ class Column : public BoundNode {
                                        indices_[i], context.exec->memory_pool()));
       ARROW_ASSIGN_OR_RAISE(array, Plain(std::move(array), context.exec));
     }
-    return Datum(std::move(array));
+    if (context.rows == nullptr) return Datum(array);
+    return arrow::compute::Take(Datum(array), Datum(context.rows->data()),
+                                arrow::compute::TakeOptions::NoBoundsCheck(), context.exec);
   }
 
  private:
@@ -81,7 +83,7 @@ class Application : public BoundNode {
       ARROW_ASSIGN_OR_RAISE(auto value, operand->Evaluate(context));
       values.push_back(std::move(value));
     }
-    auto result = kernel_({values, context.batch->num_rows(), context.exec});
+    auto result = kernel_({values, context.num_rows(), context.exec});
     if (!result.ok()) {
       return result.status().WithMessage(
           WithCaret(context.text, place(), result.status().message()));
@@ -110,35 +112,35 @@ Result<Datum> NullToFalse(const Datum& value, arrow::compute::ExecContext* exec)
 
 // Evaluate for rows where `mask`, without nulls, is true; other rows may have any value.
 Result<Datum> EvaluateWhere(const BoundNode& node, const Datum& mask, const EvalContext& context) {
-  const int64_t num_rows = context.batch->num_rows();
-  if (!node.can_fail()) return node.Evaluate(context);
-  ARROW_ASSIGN_OR_RAISE(auto rows, BooleansOf(mask, num_rows, context.exec->memory_pool()));
-  const int64_t num_true = rows->true_count();
-  if (num_true == num_rows) return node.Evaluate(context);
+  // Mostly nothing fails, and then all rows at once are cheaper than some.
+  auto all = node.Evaluate(context);
+  if (all.ok() || !node.can_fail()) return all;
+  const int64_t num_rows = context.num_rows();
+  ARROW_ASSIGN_OR_RAISE(auto wanted, BooleansOf(mask, num_rows, context.exec->memory_pool()));
+  const int64_t num_true = wanted->true_count();
+  if (num_true == num_rows) return all;
   if (num_true == 0) return Datum(arrow::MakeNullScalar(node.type()));
-  ARROW_ASSIGN_OR_RAISE(
-      auto filtered,
-      arrow::compute::Filter(Datum(context.batch->Slice(0)), Datum(rows),
-                             arrow::compute::FilterOptions::Defaults(), context.exec));
-  const auto batch = filtered.record_batch();
-  EvalContext inner = context;
-  inner.batch = batch.get();
-  ARROW_ASSIGN_OR_RAISE(auto values, node.Evaluate(inner));
-  if (values.is_scalar()) return values;
-  // Spread the values over the rows that they belong to.
-  arrow::Int64Builder indices(context.exec->memory_pool());
-  ARROW_RETURN_NOT_OK(indices.Reserve(num_rows));
-  int64_t next = 0;
+  // The rows of the batch, and where their values belong.
+  arrow::Int64Builder row_builder(context.exec->memory_pool());
+  arrow::Int64Builder place_builder(context.exec->memory_pool());
+  ARROW_RETURN_NOT_OK(row_builder.Reserve(num_true));
+  ARROW_RETURN_NOT_OK(place_builder.Reserve(num_rows));
   for (int64_t row = 0; row < num_rows; ++row) {
-    if (rows->Value(row)) {
-      indices.UnsafeAppend(next++);
-    } else {
-      indices.UnsafeAppendNull();
+    if (!wanted->Value(row)) {
+      place_builder.UnsafeAppendNull();
+      continue;
     }
+    place_builder.UnsafeAppend(row_builder.length());
+    row_builder.UnsafeAppend(context.rows == nullptr ? row : context.rows->Value(row));
   }
-  ARROW_ASSIGN_OR_RAISE(auto index_array, indices.Finish());
-  return arrow::compute::Take(values, Datum(index_array),
-                              arrow::compute::TakeOptions::NoBoundsCheck(), context.exec);
+  ARROW_ASSIGN_OR_RAISE(const auto rows, row_builder.Finish());
+  ARROW_ASSIGN_OR_RAISE(const auto places, place_builder.Finish());
+  EvalContext inner = context;
+  inner.rows = static_cast<const arrow::Int64Array*>(rows.get());
+  ARROW_ASSIGN_OR_RAISE(const auto values, node.Evaluate(inner));
+  if (values.is_scalar()) return values;
+  return arrow::compute::Take(values, Datum(places), arrow::compute::TakeOptions::NoBoundsCheck(),
+                              context.exec);
 }
 
 class Logic : public BoundNode {
@@ -249,6 +251,10 @@ class CoalesceNode : public BoundNode {
 
 }  // namespace
 
+int64_t EvalContext::num_rows() const {
+  return rows == nullptr ? batch->num_rows() : rows->length();
+}
+
 const std::shared_ptr<arrow::Scalar>& BoundNode::literal() const { return kNoLiteral; }
 
 BoundPtr MakeLiteral(std::shared_ptr<arrow::Scalar> value, Place place) {
@@ -281,7 +287,7 @@ arrow::Result<BoundPtr> NodeMaker::Fold(BoundPtr node,
                                        [](const BoundPtr& it) { return it->literal() != nullptr; });
   if (!is_constant) return node;
   const auto batch = arrow::RecordBatch::Make(arrow::schema({}), 1, arrow::ArrayVector{});
-  ARROW_ASSIGN_OR_RAISE(auto value, node->Evaluate({batch.get(), exec_, text_}));
+  ARROW_ASSIGN_OR_RAISE(auto value, node->Evaluate({batch.get(), exec_, text_, nullptr}));
   if (value.is_scalar()) return MakeLiteral(value.scalar(), node->place());
   ARROW_ASSIGN_OR_RAISE(auto scalar, value.make_array()->GetScalar(0));
   return MakeLiteral(std::move(scalar), node->place());
@@ -298,7 +304,7 @@ arrow::Result<BoundPtr> NodeMaker::Apply(std::vector<BoundPtr> operands,
   return Fold(node, operands);
 }
 
-arrow::Result<BoundPtr> NodeMaker::AndOr(std::vector<BoundPtr> operands, bool is_and,
+arrow::Result<BoundPtr> NodeMaker::AndOr(const std::vector<BoundPtr>& operands, bool is_and,
                                          Place place) const {
   // FALSE decides an AND, and TRUE an OR, whatever the others are.
   for (const auto& operand : operands) {
@@ -310,11 +316,12 @@ arrow::Result<BoundPtr> NodeMaker::AndOr(std::vector<BoundPtr> operands, bool is
   return Fold(std::make_shared<Logic>(operands, is_and, place), operands);
 }
 
-arrow::Result<BoundPtr> NodeMaker::Coalesce(std::vector<BoundPtr> operands, Place place) const {
+arrow::Result<BoundPtr> NodeMaker::Coalesce(const std::vector<BoundPtr>& operands,
+                                            Place place) const {
   return Fold(std::make_shared<CoalesceNode>(operands, place), operands);
 }
 
-arrow::Result<BoundPtr> NodeMaker::Case(std::vector<BoundPtr> parts, Place place) const {
+arrow::Result<BoundPtr> NodeMaker::Case(const std::vector<BoundPtr>& parts, Place place) const {
   return Fold(std::make_shared<CaseNode>(parts, parts[1]->type(), place), parts);
 }
 

@@ -20,6 +20,10 @@ struct EvalContext {
   const arrow::RecordBatch* batch = nullptr;
   arrow::compute::ExecContext* exec = nullptr;  ///< without threads
   std::string_view text;                        ///< the expression, for errors
+  /// The rows of the batch that are wanted, ascending; null: all.
+  const arrow::Int64Array* rows = nullptr;
+
+  int64_t num_rows() const;
 };
 
 /// A part of an expression with its type, ready to be evaluated. Immutable.
@@ -34,7 +38,7 @@ class BoundNode {
   const std::shared_ptr<arrow::DataType>& type() const { return type_; }
   Place place() const { return place_; }
 
-  /// Compute an array with a value for each row of the batch, or one scalar for all.
+  /// Compute an array with a value for each row that is wanted, or one scalar for all.
   virtual arrow::Result<arrow::Datum> Evaluate(const EvalContext& context) const = 0;
 
   /// Tell whether there are rows for which Evaluate fails.
@@ -90,16 +94,17 @@ class NodeMaker {
 
   /// AND or OR of booleans, three-valued. An operand that may fail sees only rows that are not
   /// decided.
-  arrow::Result<BoundPtr> AndOr(std::vector<BoundPtr> operands, bool is_and, Place place) const;
+  arrow::Result<BoundPtr> AndOr(const std::vector<BoundPtr>& operands, bool is_and,
+                                Place place) const;
 
   /// CASE: the value after the first condition that is true; null without one.
   ///
   /// \param parts (condition, value) …, perhaps the value of ELSE; values are of one type
-  arrow::Result<BoundPtr> Case(std::vector<BoundPtr> parts, Place place) const;
+  arrow::Result<BoundPtr> Case(const std::vector<BoundPtr>& parts, Place place) const;
 
   /// COALESCE: the first operand that is not null. Operands are of one type; one that may fail sees
   /// only rows that need it.
-  arrow::Result<BoundPtr> Coalesce(std::vector<BoundPtr> operands, Place place) const;
+  arrow::Result<BoundPtr> Coalesce(const std::vector<BoundPtr>& operands, Place place) const;
 
   /// An error about a place of the expression.
   arrow::Status Error(arrow::StatusCode code, Place place, std::string_view message) const {

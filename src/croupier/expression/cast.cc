@@ -229,7 +229,7 @@ Result<Datum> CastItems(const Datum& value, const TypePtr& to, CastMode mode,
   data->type = arrow::list(item_input.array()->type());
   data->child_data = {item_input.array()->data()};
   if (!input.is_scalar()) return Datum(std::move(data));
-  ARROW_ASSIGN_OR_RAISE(auto scalar, arrow::MakeArray(std::move(data))->GetScalar(0));
+  ARROW_ASSIGN_OR_RAISE(auto scalar, arrow::MakeArray(data)->GetScalar(0));
   return Datum(std::move(scalar));
 }
 
@@ -280,7 +280,7 @@ arrow::Status CannotCast(const CastTask& task, const std::string& shown) {
 
 arrow::Result<arrow::Datum> CastValues(const arrow::Datum& value, const TypePtr& to, CastMode mode,
                                        arrow::compute::ExecContext* exec) {
-  const TypePtr from = value.type();
+  const TypePtr& from = value.type();
   if (from->Equals(to)) return value;
   if (from->id() == Type::NA) return Datum(arrow::MakeNullScalar(to));
   // Half floats go by way of floats.

@@ -60,7 +60,7 @@ bool FitNumber(From value, To* out) {
     *out = static_cast<To>(truncated);
     return true;
   } else {
-    *out = static_cast<To>(value);
+    *out = static_cast<To>(value);  // NOLINT(bugprone-signed-char-misuse): int8_t is a number
     return std::in_range<To>(value);
   }
 }

@@ -36,38 +36,40 @@ const char* ArrowComparison(Operator op) {
   }
 }
 
-// -1, 0 or 1 in the total order in which zeros are equal, and NaNs too, above all others.
+// The total order in which zeros are equal, and NaNs too, above all others. Written without
+// branches.
 template <typename T>
-int OrderOf(T left, T right) {
-  const int below = static_cast<int>(left < right);
-  const int above = static_cast<int>(left > right);
-  if (left == right || below != above) return above - below;
-  return static_cast<int>(std::isnan(left)) - static_cast<int>(std::isnan(right));
+bool IsLess(T left, T right) {
+  return (left < right) |
+         ((left == left) & (right != right));  // NOLINT: NaN is what differs from itself
+}
+template <typename T>
+bool IsEqual(T left, T right) {
+  return (left == right) | ((left != left) & (right != right));  // NOLINT: as above
 }
 
 template <typename T>
 Result<Datum> CompareFloats(Operator op, const KernelArgs& args) {
-  ARROW_ASSIGN_OR_RAISE(const auto inputs, MakeInputs(args));
-  ARROW_ASSIGN_OR_RAISE(const auto validity, Validity::Make(inputs, args.num_rows, args.pool()));
-  const FixedInput<T> left(inputs[0]);
-  const FixedInput<T> right(inputs[1]);
+  ARROW_ASSIGN_OR_RAISE(const auto operands, Operands::Make(args));
+  const FixedInput<T> left(operands.inputs[0]);
+  const FixedInput<T> right(operands.inputs[1]);
   const auto compare = [&](auto holds) {
-    return MapToBooleans(args.num_rows, validity, args.pool(),
-                         [&](int64_t row) { return holds(OrderOf(left[row], right[row])); });
+    return MapToBooleans(args.num_rows, operands.validity, args.pool(),
+                         [&](int64_t row) { return holds(left[row], right[row]); });
   };
   switch (op) {
     case Operator::kNotEqual:
-      return compare([](int order) { return order != 0; });
+      return compare([](T a, T b) { return !IsEqual(a, b); });
     case Operator::kLess:
-      return compare([](int order) { return order < 0; });
+      return compare([](T a, T b) { return IsLess(a, b); });
     case Operator::kLessEqual:
-      return compare([](int order) { return order <= 0; });
+      return compare([](T a, T b) { return !IsLess(b, a); });
     case Operator::kGreater:
-      return compare([](int order) { return order > 0; });
+      return compare([](T a, T b) { return IsLess(b, a); });
     case Operator::kGreaterEqual:
-      return compare([](int order) { return order >= 0; });
+      return compare([](T a, T b) { return !IsLess(a, b); });
     default:
-      return compare([](int order) { return order == 0; });
+      return compare([](T a, T b) { return IsEqual(a, b); });
   }
 }
 

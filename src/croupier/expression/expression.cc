@@ -92,7 +92,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> BoundExpression::Evaluate(
         "\nand not\n", batch.schema()->ToString());
   }
   auto context = MakeContext(pool);
-  ARROW_ASSIGN_OR_RAISE(auto value, root_->Evaluate({&batch, &context, *text_}));
+  ARROW_ASSIGN_OR_RAISE(auto value, root_->Evaluate({&batch, &context, *text_, nullptr}));
   if (value.is_array()) return value.make_array();
   return arrow::MakeArrayFromScalar(*value.scalar(), batch.num_rows(), context.memory_pool());
 }

@@ -116,7 +116,13 @@ arrow::Result<arrow::Datum> MapToBooleans(int64_t num_rows, const Validity& vali
                                           arrow::MemoryPool* pool, Function&& function) {
   ARROW_ASSIGN_OR_RAISE(auto bits, arrow::AllocateEmptyBitmap(num_rows, pool));
   uint8_t* out = bits->mutable_data();
-  for (int64_t row = 0; row < num_rows; ++row) {
+  int64_t row = 0;
+  for (; row + 8 <= num_rows; row += 8) {
+    unsigned byte = 0;
+    for (int64_t i = 0; i < 8; ++i) byte |= static_cast<unsigned>(function(row + i)) << i;
+    out[row / 8] = static_cast<uint8_t>(byte);
+  }
+  for (; row < num_rows; ++row) {
     if (function(row)) arrow::bit_util::SetBit(out, row);
   }
   return FixedResult(arrow::boolean(), num_rows, validity.buffer(), std::move(bits));

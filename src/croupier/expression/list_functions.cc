@@ -72,6 +72,8 @@ Result<Codes> NumberValues(const std::shared_ptr<arrow::Array>& left,
   const auto& indices = static_cast<const arrow::Int32Array&>(
       *static_cast<const arrow::DictionaryArray&>(*array).indices());
   Codes codes;
+  codes.left.reserve(static_cast<size_t>(left->length()));
+  codes.right.reserve(static_cast<size_t>(right->length()));
   const auto code = [&](int64_t i) { return indices.IsNull(i) ? -1 : indices.Value(i); };
   for (int64_t i = 0; i < left->length(); ++i) codes.left.push_back(code(i));
   for (int64_t i = 0; i < right->length(); ++i) codes.right.push_back(code(left->length() + i));
@@ -112,10 +114,32 @@ Result<Datum> FindInLists(const KernelArgs& args, Function&& function) {
   return function(inputs, lists, codes);
 }
 
+// Whether lists have one value: all items are compared with it at once.
+Result<Datum> HasLiteral(const KernelArgs& args) {
+  ARROW_ASSIGN_OR_RAISE(const auto operands, Operands::Make(args));
+  const ListInput lists(operands.inputs[0]);
+  const std::vector<Datum> pair = {Datum(lists.items()), args.values[1]};
+  ARROW_ASSIGN_OR_RAISE(
+      const auto equal,
+      CompareValues(Operator::kEqual, {pair, lists.items()->length(), args.exec}));
+  if (!equal.is_array()) return Datum(arrow::MakeNullScalar(arrow::boolean()));
+  const auto array = equal.make_array();
+  const auto& is_equal = static_cast<const arrow::BooleanArray&>(*array);
+  return MapToBooleans(args.num_rows, operands.validity, args.pool(), [&](int64_t row) {
+    if (!operands.validity[row]) return false;
+    bool has = false;
+    for (int64_t i = lists.begin(row); i < lists.end(row); ++i) {
+      has = has || (is_equal.IsValid(i) && is_equal.Value(i));
+    }
+    return has;
+  });
+}
+
 Result<BoundPtr> BindHas(CallSite* call) {
   ARROW_RETURN_NOT_OK(call->CheckCount(2, 2));
   ARROW_RETURN_NOT_OK(CoerceItems(call, /*is_list=*/false));
   return call->Apply(arrow::boolean(), [](const KernelArgs& args) {
+    if (args.values[0].is_array() && args.values[1].is_scalar()) return HasLiteral(args);
     return FindInLists(
         args, [&](const auto& inputs, const auto& lists, const auto& codes) -> Result<Datum> {
           ARROW_ASSIGN_OR_RAISE(const auto validity,
