@@ -92,7 +92,7 @@ arrow::Result<BoundPtr> ColumnFinder::FieldOf(BoundPtr value, const std::string&
                        ARROW_ASSIGN_OR_RAISE(
                            auto field, static_cast<const arrow::StructArray&>(*inputs[0].array())
                                            .GetFlattenedField(index, args.pool()));
-                       if (!inputs[0].is_scalar()) return arrow::Datum(std::move(field));
+                       if (!inputs[0].is_scalar()) return arrow::Datum(field);
                        ARROW_ASSIGN_OR_RAISE(auto scalar, field->GetScalar(0));
                        return arrow::Datum(std::move(scalar));
                      });

@@ -100,7 +100,7 @@ Datum AsInteger(const Datum& value) {
 }  // namespace
 
 arrow::Result<arrow::Datum> CompareValues(Operator op, const KernelArgs& args) {
-  const auto type = args.values[0].type();
+  const auto& type = args.values[0].type();
   switch (type->id()) {
     case Type::NA:
       return Datum(arrow::MakeNullScalar(arrow::boolean()));
@@ -137,7 +137,7 @@ arrow::Result<arrow::Datum> CompareValues(Operator op, const KernelArgs& args) {
 namespace {
 
 Result<Datum> CompareDistinct(bool is_distinct, const KernelArgs& args) {
-  const auto call = [&](const char* function, std::vector<Datum> values) {
+  const auto call = [&](const char* function, const std::vector<Datum>& values) {
     return arrow::compute::CallFunction(function, values, args.exec);
   };
   ARROW_ASSIGN_OR_RAISE(auto equal, CompareValues(Operator::kEqual, args));
@@ -215,16 +215,16 @@ arrow::Result<BoundPtr> MakeIsNull(const NodeMaker& make, BoundPtr operand, bool
 
 arrow::Result<BoundPtr> MakeIsBoolean(const NodeMaker& make, BoundPtr operand, bool value,
                                       bool negated, Place place) {
-  return make.Apply({std::move(operand)}, arrow::boolean(), place,
-                    [value, negated](const KernelArgs& args) -> Result<Datum> {
-                      const auto call = [&](const char* function, std::vector<Datum> values) {
-                        return arrow::compute::CallFunction(function, values, args.exec);
-                      };
-                      // What is null is neither.
-                      ARROW_ASSIGN_OR_RAISE(auto is,
-                                            call("coalesce", {args.values[0], Datum(!value)}));
-                      return value == negated ? call("invert", {is}) : Result<Datum>(is);
-                    });
+  return make.Apply(
+      {std::move(operand)}, arrow::boolean(), place,
+      [value, negated](const KernelArgs& args) -> Result<Datum> {
+        const auto call = [&](const char* function, const std::vector<Datum>& values) {
+          return arrow::compute::CallFunction(function, values, args.exec);
+        };
+        // What is null is neither.
+        ARROW_ASSIGN_OR_RAISE(auto is, call("coalesce", {args.values[0], Datum(!value)}));
+        return value == negated ? call("invert", {is}) : Result<Datum>(is);
+      });
 }
 
 arrow::Result<BoundPtr> MakeInLiterals(const NodeMaker& make, BoundPtr operand,

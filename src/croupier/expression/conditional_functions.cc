@@ -73,7 +73,7 @@ Result<BoundPtr> BindExtreme(CallSite* call) {
   ARROW_RETURN_NOT_OK(CoerceToCommon(call, 0));
   constexpr auto kKeeps = kGreatest ? Operator::kGreaterEqual : Operator::kLessEqual;
   return call->Apply(call->type(0), [](const KernelArgs& args) -> Result<Datum> {
-    const auto function = [&](const char* name, std::vector<Datum> values) {
+    const auto function = [&](const char* name, const std::vector<Datum>& values) {
       return arrow::compute::CallFunction(name, values, args.exec);
     };
     Datum best = args.values[0];
