@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include <arrow/array/array_nested.h>
@@ -193,10 +194,10 @@ Result<BoundPtr> BindHasSeveral(CallSite* call) {
     return MapToBooleans(args.num_rows, operands.validity, args.pool(), [&](int64_t row) {
       if (!operands.validity[row]) return false;
       for (int64_t i = lists.begin(row); i < lists.end(row); ++i) {
-        seen[static_cast<size_t>(codes.left[static_cast<size_t>(i)] + 1)] = row;
+        seen[static_cast<size_t>(codes.left[static_cast<size_t>(i)]) + 1] = row;
       }
       for (int64_t i = wanted.begin(row); i < wanted.end(row); ++i) {
-        const bool has = seen[static_cast<size_t>(codes.right[static_cast<size_t>(i)] + 1)] == row;
+        const bool has = seen[static_cast<size_t>(codes.right[static_cast<size_t>(i)]) + 1] == row;
         if (has != kAll) return !kAll;
       }
       return kAll;
