@@ -25,6 +25,10 @@ int64_t NowMicroseconds() {
   return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
 }
 
+std::string Join(std::string directory, const std::string& name) {
+  return directory.append("/").append(name);
+}
+
 // What versions refer to: places below the root. An entry that ends in '/' is all below it.
 class References {
  public:
@@ -166,15 +170,16 @@ class CleanUp {
     ARROW_RETURN_NOT_OK(files.status());
     ARROW_ASSIGN_OR_RAISE(const auto directories, store_.ListDirectories(directory));
     for (const auto& name : *files) {
-      const std::string path = directory + "/" + name;
+      const auto path = Join(directory, name);
       if (retained_.Has(path)) continue;
       // One that a removed version had is of no change in progress.
       ARROW_ASSIGN_OR_RAISE(const bool is_old, IsOld(path));
       if (is_old || removed_.Has(path)) ARROW_RETURN_NOT_OK(Delete(path));
     }
     for (const auto& name : directories) {
-      if (retained_.Has(directory + "/" + name + "/")) continue;
-      ARROW_RETURN_NOT_OK(DeleteUnreferenced(directory + "/" + name));
+      const auto path = Join(directory, name);
+      if (retained_.Has(Join(path, ""))) continue;
+      ARROW_RETURN_NOT_OK(DeleteUnreferenced(path));
     }
     return arrow::Status::OK();
   }
@@ -185,7 +190,7 @@ class CleanUp {
     ARROW_ASSIGN_OR_RAISE(const auto files, store_.ListFiles(directory));
     for (const auto& name : files) {
       if (!name.starts_with(".tmp_")) continue;
-      const std::string path = directory + "/" + name;
+      const auto path = Join(directory, name);
       ARROW_ASSIGN_OR_RAISE(const bool is_old, IsOld(path));
       if (is_old) ARROW_RETURN_NOT_OK(Delete(path));
     }

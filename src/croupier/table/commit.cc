@@ -19,10 +19,10 @@ using format::Transaction;
 using storage::ObjectStore;
 
 // Waits between attempts, each up to twice the one before.
-constexpr double kFirstWaitSeconds = 0.01;
-constexpr double kMaxWaitSeconds = 1;
+constexpr std::chrono::milliseconds kFirstWait{10};
+constexpr std::chrono::milliseconds kMaxWait{1000};
 // How often a wait looks whether it was cancelled.
-constexpr double kWaitStepSeconds = 0.1;
+constexpr std::chrono::milliseconds kWaitStep{100};
 
 int64_t NowNanoseconds() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -31,13 +31,15 @@ int64_t NowNanoseconds() {
 
 // Let others go on: writers that wait for the same time would meet again.
 arrow::Status WaitBeforeAttempt(int attempt, const CancelToken& cancel) {
+  auto longest = kFirstWait;
+  for (int i = 2; i < attempt && longest < kMaxWait; ++i) longest *= 2;
   std::random_device entropy;
-  double seconds = kFirstWaitSeconds;
-  for (int i = 2; i < attempt && seconds < kMaxWaitSeconds; ++i) seconds *= 2;
-  seconds *= entropy() / (1.0 + std::random_device::max());
-  for (; seconds > 0; seconds -= kWaitStepSeconds) {
+  auto wait = std::chrono::milliseconds(1 + entropy() % longest.count());
+  while (wait.count() > 0) {
     ARROW_RETURN_NOT_OK(cancel.Check());
-    std::this_thread::sleep_for(std::chrono::duration<double>(std::min(seconds, kWaitStepSeconds)));
+    const auto step = std::min(wait, kWaitStep);
+    std::this_thread::sleep_for(step);
+    wait -= step;
   }
   return arrow::Status::OK();
 }

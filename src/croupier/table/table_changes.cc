@@ -21,6 +21,7 @@ using Message = ManifestDraft::Message;
 
 std::vector<Message> MessagesOf(const std::vector<format::Fragment>& fragments) {
   std::vector<Message> messages;
+  messages.reserve(fragments.size());
   for (const auto& fragment : fragments) messages.push_back(fragment.Write().bytes());
   return messages;
 }
