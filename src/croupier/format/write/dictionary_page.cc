@@ -11,18 +11,22 @@ namespace croupier::format {
 
 namespace {
 
+template <int64_t kBits>
+const LeafShape& WordShape() {
+  static const LeafShape kShape = LeafShape::Fixed(kBits);
+  return kShape;
+}
+
 const LeafShape& WordShape(int64_t bytes) {
-  static const LeafShape kShapes[] = {LeafShape::Fixed(8), LeafShape::Fixed(16),
-                                      LeafShape::Fixed(32), LeafShape::Fixed(64)};
   switch (bytes) {
     case 1:
-      return kShapes[0];
+      return WordShape<8>();
     case 2:
-      return kShapes[1];
+      return WordShape<16>();
     case 4:
-      return kShapes[2];
+      return WordShape<32>();
     default:
-      return kShapes[3];
+      return WordShape<64>();
   }
 }
 

@@ -30,11 +30,9 @@ class KeyReader {
     const auto text = Text(key);
     if (text.empty()) return std::nullopt;
     T value{};
-    const auto end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, value);
-    if (result.ec == std::errc() && result.ptr == end && value >= min && value <= max) {
-      return value;
-    }
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_number = result.ec == std::errc() && result.ptr == text.data() + text.size();
+    if (is_number && value >= min && value <= max) return value;
     Refuse(key, text, "a number from " + std::to_string(min) + " to " + std::to_string(max));
     return std::nullopt;
   }

@@ -23,13 +23,12 @@ namespace croupier::format {
 
 namespace {
 
-const arrow::DataType& StorageOf(const arrow::DataType& type) {
-  if (type.id() != arrow::Type::EXTENSION) return type;
-  return *static_cast<const arrow::ExtensionType&>(type).storage_type();
-}
-
 int64_t KeyBytesOf(const arrow::DataType& type) {
-  return static_cast<const arrow::DictionaryType&>(type).index_type()->byte_width();
+  const auto* storage = &type;
+  if (type.id() == arrow::Type::EXTENSION) {
+    storage = static_cast<const arrow::ExtensionType&>(type).storage_type().get();
+  }
+  return static_cast<const arrow::DictionaryType&>(*storage).index_type()->byte_width();
 }
 
 const uint8_t* DataOf(const arrow::ArrayData& array, size_t buffer) {
@@ -75,7 +74,7 @@ std::string_view TextAt(const arrow::ArrayData& array, arrow::Type::type id, int
 }
 
 int64_t VariableBytes(const arrow::ArrayData& array, SlotRange slots) {
-  switch (StorageOf(*array.type).id()) {
+  switch (array.type->storage_id()) {
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
       return BytesBetween<int32_t>(array, slots);
@@ -110,7 +109,7 @@ bool BorrowValues(const LeafPlan& plan, const arrow::ArrayData& leaf, SlotRange 
   values->shape = &shape;
   values->num_values = slots.size();
   if (shape.kind == LeafShape::Kind::kVariable) {
-    if (IsView(StorageOf(*leaf.type).id()) || leaf.buffers[1]->size() == 0) return false;
+    if (IsView(leaf.type->storage_id()) || leaf.buffers[1]->size() == 0) return false;
     const int64_t width = shape.offset_bits / 8;
     values->offsets = DataOf(leaf, 1) + (leaf.offset + slots.begin) * width;
     values->data = DataOf(leaf, 2);
@@ -229,7 +228,7 @@ arrow::Status LeafBuffers::AppendViews(const arrow::ArrayData& leaf, SlotRange s
 }
 
 arrow::Status LeafBuffers::AppendJson(const arrow::ArrayData& leaf, SlotRange slots) {
-  const arrow::Type::type id = StorageOf(*leaf.type).id();
+  const arrow::Type::type id = leaf.type->storage_id();
   const uint8_t* validity = DataOf(leaf, 0);
   std::string jsonb;
   for (int64_t slot = slots.begin; slot < slots.end; ++slot) {
@@ -248,10 +247,10 @@ arrow::Status LeafBuffers::AppendJson(const arrow::ArrayData& leaf, SlotRange sl
 
 arrow::Status LeafBuffers::AppendVariable(const arrow::ArrayData& leaf, SlotRange slots) {
   if (offsets_.empty()) offsets_.AppendZeros(static_cast<size_t>(shape_->offset_bits / 8));
-  if (plan_->kind == WriteKind::kJson && StorageOf(*leaf.type).id() != arrow::Type::LARGE_BINARY) {
+  if (plan_->kind == WriteKind::kJson && leaf.type->storage_id() != arrow::Type::LARGE_BINARY) {
     return AppendJson(leaf, slots);
   }
-  switch (StorageOf(*leaf.type).id()) {
+  switch (leaf.type->storage_id()) {
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
       shape_->offset_bits == 32 ? AppendOffsets<int32_t, int32_t>(leaf, slots)
@@ -297,7 +296,7 @@ arrow::Status LeafBuffers::Append(const arrow::ArrayData& leaf, SlotRange slots)
       ARROW_RETURN_NOT_OK(AppendVariable(leaf, slots));
       break;
     case LeafShape::Kind::kDictionary: {
-      const int64_t width = KeyBytesOf(StorageOf(*leaf.type));
+      const int64_t width = KeyBytesOf(*leaf.type);
       data_.Append(DataOf(leaf, 1) + (leaf.offset + slots.begin) * width,
                    static_cast<size_t>(slots.size() * width));
       dictionary_ = leaf.dictionary;
@@ -354,7 +353,7 @@ int64_t EstimateBytes(const LeafShape& shape, const arrow::ArrayData& leaf, Slot
     case LeafShape::Kind::kVariable:
       return VariableBytes(leaf, slots) + slots.size() * (shape.offset_bits / 8);
     case LeafShape::Kind::kDictionary:
-      return slots.size() * KeyBytesOf(StorageOf(*leaf.type));
+      return slots.size() * KeyBytesOf(*leaf.type);
     case LeafShape::Kind::kPacked: {
       const SlotRange below{slots.begin + leaf.offset, slots.end + leaf.offset};
       int64_t size = 0;

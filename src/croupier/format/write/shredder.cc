@@ -213,7 +213,7 @@ class Shredder {
 // The bitmap of slots whose index and item are both valid.
 arrow::Result<LeafNulls> DictionaryNulls(const arrow::ArrayData& leaf, arrow::MemoryPool* pool) {
   if (leaf.dictionary == nullptr || leaf.dictionary->GetNullCount() == 0) return NullsOf(leaf);
-  const auto items = NullsOf(*leaf.dictionary);
+  auto items = NullsOf(*leaf.dictionary);
   if (items.are_all) return items;
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bitmap,
                         arrow::AllocateEmptyBitmap(leaf.offset + leaf.length, pool));
