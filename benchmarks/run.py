@@ -5,8 +5,8 @@
 
 Part ``shuffle``: one epoch of every table in shuffled batches of 256 rows, all columns as Arrow.
 Parts ``access`` and ``growth``: scans, takes and opening, see run_access.py. Part ``write``:
-writing each table from memory, see run_write.py. All from a warm page cache. Every measurement is a fresh
-process; repeats are interleaved. Tables are made once in ``CROUPIER_BENCH_DATA`` (default:
+writing each table from memory, see run_write.py. All from a warm page cache. Every measurement is
+a fresh process; repeats are interleaved. Tables are made once in ``CROUPIER_BENCH_DATA`` (default:
 ~/.cache/croupier-benchmarks).
 """
 

@@ -169,7 +169,8 @@ class TableWriter {
 
   /// Write fragments anew that are small, or have many deleted rows.
   ///
-  /// Rows keep their order; those of a table without stable row ids get new ids.
+  /// What is written anew comes behind the rest, in its order; without stable row ids it gets new
+  /// ids.
   arrow::Result<WriteResult> Compact(const CompactOptions& options = {});
 
   /// Make the rows and schema of an older version those of the newest.

@@ -286,10 +286,10 @@ class TableEdits:
         target_rows_per_fragment: int | None = None,
         materialize_deletions_threshold: float | None = None,
     ) -> WriteResult:
-        """Write fragments anew that are small, or have many deleted rows. Rows keep their order.
+        """Write fragments anew that are small, or have many deleted rows.
 
-        In a table without stable row ids the rows that move get new row ids; versions before are
-        as they were.
+        Rows that are written anew come behind the others, in their order. In a table without stable
+        row ids they get new row ids; versions before are as they were.
 
         Args:
             target_rows_per_fragment: neighbours with fewer rows are joined up to this many;
