@@ -47,7 +47,7 @@ void AppendNumber(const Json& number, std::string* out) {
   if (number.is_number_float()) {
     *out += '\x60';
     AppendBigEndian(std::bit_cast<uint64_t>(number.get<double>()), 8, out);
-  } else if (number.is_number_unsigned()) {
+  } else if (number.is_number_unsigned() || number.get<int64_t>() == 0) {  // -0 is 0
     const auto value = number.get<uint64_t>();
     *out += value == 0 ? '\0' : '\x50';
     if (value != 0) AppendBigEndian(value, WidthOf(value), out);
