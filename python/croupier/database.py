@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,31 @@ __all__ = ["Connection", "connect", "open_dataset"]
 _TABLE_SUFFIX = ".lance"
 
 
-class Connection(ABC):
-    """A database. Made by `croupier.connect`."""
+class Connection:
+    """A database: a folder in which table ``t`` is the Lance dataset ``t.lance``.
+
+    Made by `croupier.connect`.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        access: StoreAccess,
+        *,
+        shown_uri: str | None = None,
+        memory: _core.MemoryFolder | None = None,
+    ):
+        """Use `croupier.connect`."""
+        self._database = _core.open_database(uri, storage_options=access.options)
+        self._access = access
+        self._shown_uri = shown_uri
+        self._memory = memory
 
     @property
-    @abstractmethod
     def uri(self) -> str:
         """What the connection was made with."""
+        return self._shown_uri or self._database.uri
 
-    @abstractmethod
     def table_names(self, page_token: str | None = None, limit: int | None = None) -> list[str]:
         """List the tables, sorted by name.
 
@@ -38,8 +53,11 @@ class Connection(ABC):
             page_token: list those behind this name: the last one of the page before.
             limit: list at most so many; all where none is given.
         """
+        names = self._database.table_names()
+        if page_token is not None:
+            names = [name for name in names if name > page_token]
+        return names if limit is None else names[:limit]
 
-    @abstractmethod
     def open_table(
         self,
         name: str,
@@ -62,8 +80,13 @@ class Connection(ABC):
             NameNotFoundError: if there is no such table, tag or branch.
             VersionNotFoundError: if it has no such version (any more).
         """
+        options: dict[str, Any] = {
+            "allow_external": [os.fspath(each) for each in allow_external],
+            "read_blobs": read_blobs,
+        }
+        source = self._database.open_table(name, **version_arguments(version, branch), **options)
+        return Table(source, name, memory=self._memory, access=self._access, **options)
 
-    @abstractmethod
     def create_table(
         self,
         name: str,
@@ -91,9 +114,9 @@ class Connection(ABC):
             mode: ``create``, or ``overwrite``: the rows and schema of a table that exists become
                 those of the data, at a new version.
             exist_ok: with the mode ``create``, open the table if it exists, and write nothing.
-            data_storage_version: of the data files: ``2.2`` or ``2.1``.
-            stable_row_ids: whether row ids stay those of their rows when these are updated or
-                compacted.
+            data_storage_version: of the data files of a new table: ``2.2`` or ``2.1``.
+            stable_row_ids: whether row ids of a new table stay those of their rows when these are
+                updated or compacted.
             max_rows_per_file: rows of a data file at most, which is a fragment; 1,048,576 where
                 none is given.
             progress: True draws a line on stderr; a function is called with a dict of
@@ -107,111 +130,19 @@ class Connection(ABC):
                 only be read.
             OSError: if the storage fails; there is no table then.
         """
-
-    @abstractmethod
-    def drop_table(self, name: str, *, ignore_missing: bool = False) -> None:
-        """Delete a table with all its versions.
-
-        Args:
-            name: of the table.
-            ignore_missing: whether it is no error if there is no such table.
-
-        Raises:
-            NameNotFoundError: if there is no such table.
-        """
-
-    @abstractmethod
-    def rename_table(self, cur_name: str, new_name: str) -> None:
-        """Give a table another name.
-
-        Raises:
-            NameNotFoundError: if there is no such table.
-            ValueError: if the new name is taken, or cannot be one.
-        """
-
-    def drop_all_tables(self) -> None:
-        """Delete every table."""
-        for name in self.table_names():
-            self.drop_table(name)
-
-    def __len__(self) -> int:
-        return len(self.table_names())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.table_names()
-
-    def __getitem__(self, name: str) -> Table:
-        return self.open_table(name)
-
-    def __repr__(self) -> str:
-        names = self.table_names()
-        shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-        count = "1 table" if len(names) == 1 else f"{len(names)} tables"
-        return f"<croupier.Connection '{self.uri}': {count} ({shown})>"
-
-
-class _FolderConnection(Connection):
-    """A folder in which table ``t`` is the Lance dataset ``t.lance``."""
-
-    def __init__(
-        self,
-        uri: str,
-        access: StoreAccess,
-        *,
-        shown_uri: str | None = None,
-        memory: _core.MemoryFolder | None = None,
-    ):
-        self._database = _core.open_database(uri, storage_options=access.options)
-        self._access = access
-        self._shown_uri = shown_uri
-        self._memory = memory
-
-    @property
-    def uri(self) -> str:
-        return self._shown_uri or self._database.uri
-
-    def table_names(self, page_token: str | None = None, limit: int | None = None) -> list[str]:
-        names = self._database.table_names()
-        if page_token is not None:
-            names = [name for name in names if name > page_token]
-        return names if limit is None else names[:limit]
-
-    def open_table(
-        self,
-        name: str,
-        version: int | str | None = None,
-        *,
-        branch: str | None = None,
-        allow_external: Iterable[str | os.PathLike[str]] = (),
-        read_blobs: bool = False,
-    ) -> Table:
-        options: dict[str, Any] = {
-            "allow_external": [os.fspath(each) for each in allow_external],
-            "read_blobs": read_blobs,
-        }
-        source = self._database.open_table(name, **version_arguments(version, branch), **options)
-        return Table(source, name, memory=self._memory, access=self._access, **options)
-
-    def create_table(
-        self,
-        name: str,
-        data: Any = None,
-        schema: pa.Schema | None = None,
-        mode: str = "create",
-        exist_ok: bool = False,
-        *,
-        data_storage_version: str = "2.2",
-        stable_row_ids: bool = False,
-        max_rows_per_file: int | None = None,
-        progress: bool | Progress = False,
-    ) -> Table:
         if mode not in ("create", "overwrite"):
             raise ValueError(f"mode must be 'create' or 'overwrite', not {mode!r}")
         uri = self._database.table_uri(name)
         if name in self.table_names():
             if mode == "overwrite":
                 table = self.open_table(name)
-                table.add(data, schema=schema, mode="overwrite", progress=progress)
+                table.add(
+                    data,
+                    "overwrite",
+                    schema=schema,
+                    max_rows_per_file=max_rows_per_file,
+                    progress=progress,
+                )
                 return table
             if exist_ok:
                 return self.open_table(name)
@@ -233,6 +164,15 @@ class _FolderConnection(Connection):
         return self.open_table(name)
 
     def drop_table(self, name: str, *, ignore_missing: bool = False) -> None:
+        """Delete a table with all its versions.
+
+        Args:
+            name: of the table.
+            ignore_missing: whether it is no error if there is no such table.
+
+        Raises:
+            NameNotFoundError: if there is no such table.
+        """
         try:
             self._database.drop_table(name)
         except NameNotFoundError:
@@ -240,15 +180,41 @@ class _FolderConnection(Connection):
                 raise
 
     def rename_table(self, cur_name: str, new_name: str) -> None:
+        """Give a table another name.
+
+        Raises:
+            NameNotFoundError: if there is no such table.
+            ValueError: if the new name is taken, or cannot be one.
+        """
         self._database.rename_table(cur_name, new_name)
 
-    def __reduce__(self) -> tuple[type[_FolderConnection], tuple[str, StoreAccess]]:
+    def drop_all_tables(self) -> None:
+        """Delete every table."""
+        for name in self.table_names():
+            self.drop_table(name)
+
+    def __len__(self) -> int:
+        return len(self.table_names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.table_names()
+
+    def __getitem__(self, name: str) -> Table:
+        return self.open_table(name)
+
+    def __repr__(self) -> str:
+        names = self.table_names()
+        shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+        count = "1 table" if len(names) == 1 else f"{len(names)} tables"
+        return f"<croupier.Connection '{self.uri}': {count} ({shown})>"
+
+    def __reduce__(self) -> tuple[type[Connection], tuple[str, StoreAccess]]:
         if self._memory is not None:
             raise TypeError(
                 "a connection to memory:// cannot be pickled: its tables are in this process; "
                 "they pickle by themselves"
             )
-        return _FolderConnection, (self.uri, self._access)
+        return Connection, (self.uri, self._access)
 
 
 def connect(
@@ -288,8 +254,8 @@ def connect(
     access = StoreAccess(storage_options, pickle_credentials=pickle_credentials)
     if location in ("memory://", "memory:///"):
         home, memory = make_memory_home({})
-        return _FolderConnection(home, StoreAccess(), shown_uri=location, memory=memory)
-    return _FolderConnection(_resolve(location, "connect"), access)
+        return Connection(home, StoreAccess(), shown_uri=location, memory=memory)
+    return Connection(_resolve(location, "connect"), access)
 
 
 def open_dataset(

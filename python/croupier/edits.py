@@ -70,11 +70,6 @@ class CleanupStats:
     bytes_removed: int
 
 
-def result_of(written: Mapping[str, int]) -> WriteResult:
-    """Make a result of what the compiled part tells."""
-    return WriteResult(written["version"], written["num_rows_added"], written["num_rows_removed"])
-
-
 class TableEdits:
     """The methods of a table that change it. Not to be used by itself."""
 
@@ -83,7 +78,7 @@ class TableEdits:
     def _writer(self) -> _core.TableWriter:
         raise NotImplementedError
 
-    def _move_to_newest(self) -> None:
+    def _move_to(self, version: int) -> None:
         raise NotImplementedError
 
     @property
@@ -92,8 +87,10 @@ class TableEdits:
         raise NotImplementedError
 
     def _changed(self, written: Mapping[str, int]) -> WriteResult:
-        self._move_to_newest()
-        return result_of(written)
+        self._move_to(written["version"])
+        return WriteResult(
+            written["version"], written["num_rows_added"], written["num_rows_removed"]
+        )
 
     def add(
         self,
@@ -403,7 +400,7 @@ class MergeInsertBuilder:
             raise ValueError("a merge needs at least one of its when_… methods")
         rows = reader_of(new_data, self._table.schema).read_all()
         written = self._table._writer().merge(rows, on=self._on, **self._plan)
-        self._table._move_to_newest()
+        self._table._move_to(written["version"])
         return MergeResult(
             written["version"],
             written["num_rows_added"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -62,7 +63,7 @@ class _Stream:
         try:
             yield from self._reader
         except BaseException as error:
-            self.raised = getattr(self._reader, "raised", None) or error
+            self.raised = error
             raise
 
 
@@ -121,9 +122,7 @@ def _reader_of_batches(
     first: pa.RecordBatch | pa.Table, rest: Iterator[Any]
 ) -> pa.RecordBatchReader:
     def batches() -> Iterator[pa.RecordBatch]:
-        for each in (first, *()):
-            yield from each.to_batches() if isinstance(each, pa.Table) else [each]
-        for each in rest:
+        for each in chain([first], rest):
             if not isinstance(each, (pa.RecordBatch, pa.Table)):
                 raise TypeError(f"expected another batch of rows, not {type(each).__name__}")
             yield from each.to_batches() if isinstance(each, pa.Table) else [each]

@@ -343,8 +343,8 @@ class Table(TableEdits):
             self.uri, branch=self.current_branch(), storage_options=self._access.options
         )
 
-    def _move_to_newest(self) -> None:
-        self._source = self._source.checkout()
+    def _move_to(self, version: int) -> None:
+        self._source = self._source.checkout(version=version)
         self._num_rows = self._identity_rows = None
 
     def count_rows(self, filter: str | None = None) -> int:

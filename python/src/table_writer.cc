@@ -146,27 +146,6 @@ nb::dict Overwrite(TableWriter& self, const nb::object& rows,
   }));
 }
 
-// `compute(table)` gives (addresses, stream or None, number of updated rows, whether the rows of
-// others matter).
-nb::dict ChangeRows(TableWriter& self, const nb::object& compute, const nb::object& progress) {
-  Callbacks callbacks;
-  return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
-    return self.ChangeRows(
-        [&](const std::shared_ptr<const TableSource>& source) {
-          return callbacks.Call([&] {
-            const auto answer = nb::cast<nb::tuple>(compute(TableHandle{source}));
-            RowChange change;
-            change.removed = nb::cast<std::vector<uint64_t>>(answer[0]);
-            if (!answer[1].is_none()) change.added = ImportStream(answer[1]);
-            change.num_updated = nb::cast<int64_t>(answer[2]);
-            change.depends_on_other_rows = nb::cast<bool>(answer[3]);
-            return change;
-          });
-        },
-        SetUp(WriteOptions(), cancel, progress, &callbacks));
-  }));
-}
-
 arrow::Result<std::optional<Expression>> ParseOptional(const std::optional<std::string>& text) {
   if (!text.has_value()) return std::nullopt;
   ARROW_ASSIGN_OR_RAISE(auto expression, Expression::Parse(*text));
@@ -330,8 +309,6 @@ void RegisterTableWriter(nb::module_& module) {
            nb::arg("progress") = nb::none())
       .def("overwrite", &Overwrite, nb::arg("rows"), nb::kw_only(),
            nb::arg("max_rows_per_file") = nb::none(), nb::arg("max_bytes_per_file") = nb::none(),
-           nb::arg("progress") = nb::none())
-      .def("change_rows", &ChangeRows, nb::arg("compute"), nb::kw_only(),
            nb::arg("progress") = nb::none())
       .def("delete", &Delete, nb::arg("where"))
       .def("update", &Update, nb::arg("where").none(), nb::arg("values"))

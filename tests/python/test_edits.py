@@ -70,8 +70,9 @@ def test_modes_of_creation(db, table):
     assert x_of(db.create_table("t", ROWS, exist_ok=True)) == list(range(10))
     with pytest.raises(ValueError, match="mode"):
         db.create_table("t", ROWS, mode="append")
-    other = db.create_table("t", {"z": [1.5]}, mode="overwrite")
+    other = db.create_table("t", {"z": [1.5] * 5}, mode="overwrite", max_rows_per_file=2)
     assert (other.version, other.schema.names) == (2, ["z"])
+    assert other._source.describe("files")["num_fragments"] == 3
     assert x_of(other.checkout(1)) == list(range(10))
     empty = db.create_table("empty", schema=pa.schema([("v", pa.list_(pa.float32(), 4))]))
     assert (len(empty), empty.schema.names) == (0, ["v"])

@@ -12,6 +12,7 @@
 #include "croupier/format/manifest/row_id_sequence.h"
 #include "croupier/format/manifest/schema_writer.h"
 #include "croupier/table/column_match.h"
+#include "croupier/table/system_columns.h"
 
 namespace croupier::table {
 
@@ -96,6 +97,7 @@ arrow::Status AddColumnsChange::Prepare(const VersionFile& base) {
   ARROW_ASSIGN_OR_RAISE(const auto draft, format::ManifestDraft::After(base.file));
   const auto blobs =
       manifest.data_format_version == "2.2" ? format::BlobVersion::kV2 : format::BlobVersion::kV1;
+  ARROW_RETURN_NOT_OK(CheckColumnNames(*columns_.schema));
   ARROW_ASSIGN_OR_RAISE(const auto fields,
                         format::MakeFields(*columns_.schema, draft.next_field_id(), blobs));
   new_fields_ = FieldMessages(fields);

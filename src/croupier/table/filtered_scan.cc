@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 
 #include "croupier/expression.h"
 #include "croupier/table/pool_of.h"
+#include "croupier/table/system_columns.h"
 
 namespace croupier::table {
 
@@ -25,20 +27,6 @@ namespace {
 // Rows that are looked at together; small batches are asked for by loaders, and filters cost by
 // call.
 constexpr int64_t kMinScannedRows = 8192;
-
-constexpr const char* kSystemColumns[] = {
-    kRowIdColumn, kRowAddressColumn, kRowCreatedAtVersionColumn, kRowLastUpdatedAtVersionColumn};
-
-// Everything that a filter may name.
-std::shared_ptr<arrow::Schema> WithSystemColumns(const arrow::Schema& schema) {
-  auto fields = schema.fields();
-  for (const char* name : kSystemColumns) {
-    if (schema.GetFieldIndex(name) < 0) {
-      fields.push_back(arrow::field(name, arrow::uint64(), /*nullable=*/false));
-    }
-  }
-  return arrow::schema(std::move(fields));
-}
 
 bool HasDictionary(const arrow::DataType& type) {
   if (type.id() == arrow::Type::DICTIONARY) return true;
@@ -199,8 +187,8 @@ arrow::Result<int64_t> CountFiltered(const TableSource& table, const Expression&
   ScanOptions scanned;
   static_cast<ReadOptions&>(scanned) = options;
   scanned.columns = narrow.columns;
-  std::vector<int> numbers;
-  for (size_t i = 0; i < narrow.columns.size(); ++i) numbers.push_back(static_cast<int>(i));
+  std::vector<int> numbers(narrow.columns.size());
+  std::iota(numbers.begin(), numbers.end(), 0);
   ARROW_ASSIGN_OR_RAISE(const auto rows, table.Scan(scanned));
   int64_t count = 0;
   while (true) {

@@ -154,7 +154,10 @@ arrow::Result<std::vector<RefText>> ReadRefs(const ObjectStore& store, const std
                                              std::vector<std::string> names,
                                              const CancelToken& cancel) {
   std::vector<std::string> paths;
-  for (const auto& file_name : file_names) paths.push_back(directory + "/" + file_name);
+  paths.reserve(file_names.size());
+  for (const auto& file_name : file_names) {
+    paths.push_back(std::string(directory).append("/").append(file_name));
+  }
   ARROW_ASSIGN_OR_RAISE(const auto opened, store.OpenAll(paths, cancel));
   std::vector<RefText> refs;
   std::vector<std::shared_ptr<const Object>> objects;

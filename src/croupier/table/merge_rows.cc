@@ -37,6 +37,7 @@ class Keys {
     Keys keys;
     ARROW_ASSIGN_OR_RAISE(const auto columns, ColumnsOf(source, on));
     std::vector<arrow::TypeHolder> types;
+    types.reserve(columns.size());
     for (const auto& column : columns) types.emplace_back(column->type());
     ARROW_ASSIGN_OR_RAISE(keys.grouper_, Grouper::Make(types, context));
     ARROW_ASSIGN_OR_RAISE(const auto ids, keys.IdsOf(columns, source.num_rows(), /*is_new=*/true));

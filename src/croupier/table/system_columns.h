@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,12 @@ enum class SystemColumn : uint8_t {
 
 /// Find the system column that a name means; nothing if a column of the schema has the name.
 std::optional<SystemColumn> SystemColumnOf(const arrow::Schema& schema, const std::string& name);
+
+/// Add the system columns to a schema, behind its own: what expressions may name.
+std::shared_ptr<arrow::Schema> WithSystemColumns(const arrow::Schema& schema);
+
+/// Refuse columns of new tables, and new columns, that would hide those of the system: Invalid.
+arrow::Status CheckColumnNames(const arrow::Schema& schema);
 
 /// Check that offsets are below the number of rows; IndexError names the first that is not.
 arrow::Status CheckOffsets(std::span<const uint64_t> offsets, int64_t num_rows,

@@ -10,6 +10,7 @@
 #include "croupier/format/manifest/schema_writer.h"
 #include "croupier/format/wire/wire_edit.h"
 #include "croupier/table/find_column.h"
+#include "croupier/table/system_columns.h"
 
 namespace croupier::table {
 
@@ -145,6 +146,7 @@ arrow::Status OverwriteChange::PrepareFor(const ManifestDraft& draft) {
   ARROW_ASSIGN_OR_RAISE(const auto place, PlaceFor(data_format_version_));
   const auto blobs = place.version == format::FileVersion::kV2_1 ? format::BlobVersion::kV1
                                                                  : format::BlobVersion::kV2;
+  ARROW_RETURN_NOT_OK(CheckColumnNames(*schema));
   first_field_id_ = draft.first_field_id();
   ARROW_ASSIGN_OR_RAISE(const auto fields, format::MakeFields(*schema, first_field_id_, blobs));
   schema_ = FieldMessages(fields);

@@ -172,6 +172,7 @@ arrow::Result<NewColumns> ComputeColumns(
     bound.push_back(std::move(value));
   }
   std::vector<const BoundExpression*> all;
+  all.reserve(bound.size());
   for (const auto& value : bound) all.push_back(&value);
   NewColumns result;
   result.inputs = InputsOf(all);

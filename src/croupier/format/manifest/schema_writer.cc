@@ -328,12 +328,6 @@ WireWriter MessageOf(const Field& field) {
       .NumberUnlessZero(15, field.clustering_key_position);
 }
 
-// Names under which readers give what every row has.
-bool IsReservedName(const std::string& name) {
-  return name == "_rowid" || name == "_rowaddr" || name == "_row_created_at_version" ||
-         name == "_row_last_updated_at_version";
-}
-
 // A blob of the second version as files have it. Its members have no ids of their own.
 Field FileFieldOf(const Field& field) {
   Field made = field;
@@ -393,10 +387,6 @@ arrow::Result<std::vector<Field>> MakeFields(const arrow::Schema& schema, int32_
     if (name.empty()) return arrow::Status::Invalid("a column has no name");
     if (name.find('.') != std::string::npos) {
       return arrow::Status::Invalid("the name of a column must not have a dot in it: '", name, "'");
-    }
-    if (IsReservedName(name)) {
-      return arrow::Status::Invalid("a column cannot have the name '", name,
-                                    "': every table has one of that name");
     }
     if (!names.insert(name).second) {
       return arrow::Status::Invalid("two columns have the name '", name, "'");
