@@ -226,6 +226,17 @@ TEST(ExpressionTest, RegularExpressionsMayStandForAMatch) {
             std::string::npos);
 }
 
+TEST(ExpressionTest, BracketsInClassesOpenNoGroups) {
+  EXPECT_EQ(Values("array_length(regexp_match(s, '[[:alpha:](]'))"), "1 null null 1");
+  EXPECT_EQ(Values("array_length(regexp_match(s, '[](^[:alpha:]](.)'))"), "1 null null 1");
+  EXPECT_EQ(Values("array_length(regexp_match(s, '[^](]((b|.))'))"), "2 2 null 2");
+  for (const auto* pattern : {"[a[b]]", "[a&&b]", "[a--b]", "[a~~b]", "\\Qa", "[\\Q]", "\\C"}) {
+    EXPECT_TRUE(
+        Evaluate("regexp_like(s, '" + std::string(pattern) + "')").status().IsNotImplemented())
+        << pattern;
+  }
+}
+
 TEST(ExpressionTest, CastsSayWhatTheyCannotDo) {
   EXPECT_EQ(Values("cast(i as string)"), "1 -5 null 2147483647");
   EXPECT_EQ(Values("try_cast(s as int)"), "null null null null");

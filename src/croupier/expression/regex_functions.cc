@@ -8,6 +8,7 @@
 #include <arrow/scalar.h>
 
 #include "croupier/expression/call_site.h"
+#include "croupier/expression/regex_pattern.h"
 
 namespace croupier::expression {
 
@@ -24,36 +25,6 @@ struct Regex {
   bool is_null = false;
 };
 
-// \\w and \\d stand for letters and digits of all scripts, which RE2 takes to be those of ASCII.
-std::string WithUnicodeClasses(std::string_view pattern) {
-  constexpr std::string_view kWord = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}";
-  std::string result;
-  bool in_class = false;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '[') in_class = true;
-    if (c == ']') in_class = false;
-    if (c != '\\' || i + 1 == pattern.size()) {
-      result += c;
-      continue;
-    }
-    const char next = pattern[++i];
-    if (next == 'w' && in_class) {
-      result += kWord;
-    } else if ((next == 'w' || next == 'W') && !in_class) {
-      result.append(next == 'w' ? "[" : "[^").append(kWord).append("]");
-    } else if (next == 'd') {
-      result += "\\p{Nd}";
-    } else if (next == 'D') {
-      result += "\\P{Nd}";
-    } else {
-      result += c;
-      result += next;
-    }
-  }
-  return result;
-}
-
 // The pattern is operand 1, its flags operand `flags` if there is one. Both must be literals.
 Result<Regex> LiteralRegex(CallSite* call, size_t flags) {
   ARROW_RETURN_NOT_OK(call->NeedText(0));
@@ -69,7 +40,12 @@ Result<Regex> LiteralRegex(CallSite* call, size_t flags) {
     return text.value_or("");
   };
   ARROW_ASSIGN_OR_RAISE(const auto pattern, literal(1));
-  regex.pattern = WithUnicodeClasses(pattern);
+  auto translated = Re2Pattern(pattern);
+  if (!translated.ok()) {
+    return call->make.Error(translated.status().code(), call->operands[1]->place(),
+                            translated.status().message());
+  }
+  regex.pattern = std::move(translated).ValueUnsafe();
   if (call->size() <= flags) return regex;
   ARROW_RETURN_NOT_OK(call->NeedText(flags));
   ARROW_ASSIGN_OR_RAISE(const auto letters, literal(flags));
@@ -184,34 +160,6 @@ Result<BoundPtr> BindReplace(CallSite* call) {
   });
 }
 
-// Give all groups names, which Arrow's kernel wants; without groups the whole is one.
-std::string WithNamedGroups(const std::string& pattern, int* num_groups) {
-  std::string result;
-  bool in_class = false;
-  *num_groups = 0;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      result += c;
-      result += pattern[++i];
-      continue;
-    }
-    if (c == '[') in_class = true;
-    if (c == ']') in_class = false;
-    result += c;
-    if (c != '(' || in_class) continue;
-    const std::string_view rest = std::string_view(pattern).substr(i + 1);
-    const bool is_named = rest.starts_with("?P<") || rest.starts_with("?<");
-    if (rest.starts_with("?") && !is_named) continue;
-    result += "?P<g" + std::to_string((*num_groups)++) + ">";
-    if (is_named) i += rest.find('>') + 1;
-  }
-  if (*num_groups > 0) return result;
-  *num_groups = 1;
-  // Flags at the begin hold for what follows, also in the group.
-  return "(?P<g0>" + pattern + ")";
-}
-
 // A list of what the groups of the first match hold; null without a match.
 Result<BoundPtr> BindMatch(CallSite* call) {
   ARROW_RETURN_NOT_OK(call->CheckCount(2, 3));
@@ -223,38 +171,36 @@ Result<BoundPtr> BindMatch(CallSite* call) {
                             "regexp_match takes no flag g");
   }
   if (regex.is_null) return NullOf(*call, type);
-  int num_groups = 0;
-  const arrow::compute::ExtractRegexOptions options(WithNamedGroups(regex.pattern, &num_groups));
+  const arrow::compute::ExtractRegexOptions options(WithNamedGroups(regex.pattern));
   const auto extract = [options](const KernelArgs& args) {
     return arrow::compute::CallFunction("extract_regex", {args.values[0]}, &options, args.exec);
   };
   ARROW_RETURN_NOT_OK(TryOnce(*call, MatchKernel(regex)));
-  return ApplyRegex(
-      *call, type, [extract, type, num_groups](const KernelArgs& args) -> Result<Datum> {
-        ARROW_ASSIGN_OR_RAISE(auto matches, extract(args));
-        ARROW_ASSIGN_OR_RAISE(const auto input, Input::Make(matches, args.pool()));
-        const auto& rows = static_cast<const arrow::StructArray&>(*input.array());
-        std::unique_ptr<arrow::ArrayBuilder> builder;
-        ARROW_RETURN_NOT_OK(arrow::MakeBuilder(args.pool(), type, &builder));
-        auto& lists = static_cast<arrow::ListBuilder&>(*builder);
-        std::vector<std::shared_ptr<arrow::Array>> groups;
-        for (int i = 0; i < num_groups; ++i) groups.push_back(rows.field(i));
-        for (int64_t row = 0; row < rows.length(); ++row) {
-          if (rows.IsNull(row)) {
-            ARROW_RETURN_NOT_OK(lists.AppendNull());
-            continue;
-          }
-          ARROW_RETURN_NOT_OK(lists.Append());
-          for (const auto& group : groups) {
-            ARROW_RETURN_NOT_OK(
-                lists.value_builder()->AppendArraySlice(arrow::ArraySpan(*group->data()), row, 1));
-          }
-        }
-        ARROW_ASSIGN_OR_RAISE(auto result, lists.Finish());
-        if (!input.is_scalar()) return Datum(std::move(result));
-        ARROW_ASSIGN_OR_RAISE(auto scalar, result->GetScalar(0));
-        return Datum(std::move(scalar));
-      });
+  return ApplyRegex(*call, type, [extract, type](const KernelArgs& args) -> Result<Datum> {
+    ARROW_ASSIGN_OR_RAISE(auto matches, extract(args));
+    ARROW_ASSIGN_OR_RAISE(const auto input, Input::Make(matches, args.pool()));
+    const auto& rows = static_cast<const arrow::StructArray&>(*input.array());
+    std::unique_ptr<arrow::ArrayBuilder> builder;
+    ARROW_RETURN_NOT_OK(arrow::MakeBuilder(args.pool(), type, &builder));
+    auto& lists = static_cast<arrow::ListBuilder&>(*builder);
+    std::vector<std::shared_ptr<arrow::Array>> groups;
+    for (int i = 0; i < rows.num_fields(); ++i) groups.push_back(rows.field(i));
+    for (int64_t row = 0; row < rows.length(); ++row) {
+      if (rows.IsNull(row)) {
+        ARROW_RETURN_NOT_OK(lists.AppendNull());
+        continue;
+      }
+      ARROW_RETURN_NOT_OK(lists.Append());
+      for (const auto& group : groups) {
+        ARROW_RETURN_NOT_OK(
+            lists.value_builder()->AppendArraySlice(arrow::ArraySpan(*group->data()), row, 1));
+      }
+    }
+    ARROW_ASSIGN_OR_RAISE(auto result, lists.Finish());
+    if (!input.is_scalar()) return Datum(std::move(result));
+    ARROW_ASSIGN_OR_RAISE(auto scalar, result->GetScalar(0));
+    return Datum(std::move(scalar));
+  });
 }
 
 constexpr FunctionEntry kFunctions[] = {
