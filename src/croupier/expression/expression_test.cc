@@ -230,6 +230,8 @@ TEST(ExpressionTest, BracketsInClassesOpenNoGroups) {
   EXPECT_EQ(Values("array_length(regexp_match(s, '[[:alpha:](]'))"), "1 null null 1");
   EXPECT_EQ(Values("array_length(regexp_match(s, '[](^[:alpha:]](.)'))"), "1 null null 1");
   EXPECT_EQ(Values("array_length(regexp_match(s, '[^](]((b|.))'))"), "2 2 null 2");
+  EXPECT_EQ(Values("array_length(regexp_match(s, '(?P<first>.)(?:.)(?i)(B)?'))"), "2 2 null 2");
+  EXPECT_TRUE(Evaluate("regexp_match(s, '(?P<)')").status().IsInvalid());
   for (const auto* pattern : {"[a[b]]", "[a&&b]", "[a--b]", "[a~~b]", "\\Qa", "[\\Q]", "\\C"}) {
     EXPECT_TRUE(
         Evaluate("regexp_like(s, '" + std::string(pattern) + "')").status().IsNotImplemented())

@@ -171,11 +171,11 @@ Result<BoundPtr> BindMatch(CallSite* call) {
                             "regexp_match takes no flag g");
   }
   if (regex.is_null) return NullOf(*call, type);
+  ARROW_RETURN_NOT_OK(TryOnce(*call, MatchKernel(regex)));
   const arrow::compute::ExtractRegexOptions options(WithNamedGroups(regex.pattern));
   const auto extract = [options](const KernelArgs& args) {
     return arrow::compute::CallFunction("extract_regex", {args.values[0]}, &options, args.exec);
   };
-  ARROW_RETURN_NOT_OK(TryOnce(*call, MatchKernel(regex)));
   return ApplyRegex(*call, type, [extract, type](const KernelArgs& args) -> Result<Datum> {
     ARROW_ASSIGN_OR_RAISE(auto matches, extract(args));
     ARROW_ASSIGN_OR_RAISE(const auto input, Input::Make(matches, args.pool()));

@@ -119,9 +119,10 @@ std::string WithNamedGroups(std::string_view pattern) {
     result += rest[0];
     if (rest[0] != '(') continue;
     const bool is_named = rest.starts_with("(?P<") || rest.starts_with("(?<");
-    if (rest.starts_with("(?") && !is_named) continue;
+    const auto name_end = is_named ? rest.find('>') : std::string_view::npos;
+    if (rest.starts_with("(?") && name_end == std::string_view::npos) continue;
     result += "?P<g" + std::to_string(num_groups++) + ">";
-    if (is_named) i += rest.find('>');
+    if (is_named) i += name_end;
   }
   if (num_groups > 0) return result;
   // Flags at the begin hold for what follows, also in the group.
