@@ -26,6 +26,9 @@ namespace croupier {
 inline constexpr char kRowIdColumn[] = "_rowid";
 /// The row address: `fragment << 32 | offset`. It is the row id where that is not stable.
 inline constexpr char kRowAddressColumn[] = "_rowaddr";
+/// The place among the live rows in storage order: what TakeOffsets takes. Only tables that know it
+/// have the column, see TableSource::has_row_offsets.
+inline constexpr char kRowOffsetColumn[] = "_rowoffset";
 /// The version at which the row was made; 1 where the table does not say.
 inline constexpr char kRowCreatedAtVersionColumn[] = "_row_created_at_version";
 /// The version at which the row was last changed; 1 where the table does not say.
@@ -78,6 +81,10 @@ class TableSource {
 
   /// Count live rows.
   virtual arrow::Result<int64_t> CountRows() const = 0;
+
+  /// Tell whether the column `_rowoffset` can be read. Where it cannot, the place of a row is that
+  /// of its id among all ids, ascending.
+  virtual bool has_row_offsets() const { return false; }
 
   /// Count the live rows that a filter keeps. This default scans the columns that it names; errors
   /// as for Scan.

@@ -246,7 +246,7 @@ class Permutation:
         Args:
             columns: of the selection so far; ``a.b`` is field ``b`` of the struct column ``a``.
                 ``_rowid``, the row id, and its like may be added: ``_rowaddr``,
-                ``_row_created_at_version``, ``_row_last_updated_at_version``.
+                ``_rowoffset``, ``_row_created_at_version``, ``_row_last_updated_at_version``.
 
         Raises:
             NameNotFoundError: for a name that is not selected, or a field that does not exist.

@@ -28,6 +28,7 @@ _ROW_ADDRESS = "_rowaddr"
 SYSTEM_COLUMNS = (
     ROW_ID,
     _ROW_ADDRESS,
+    "_rowoffset",
     "_row_created_at_version",
     "_row_last_updated_at_version",
 )
@@ -91,8 +92,8 @@ class ScanQuery(_Query):
 
         Args:
             columns: names; ``a.b`` is field ``b`` of the struct column ``a``. ``_rowid``,
-                ``_rowaddr``, ``_row_created_at_version`` and ``_row_last_updated_at_version``
-                may be among them.
+                ``_rowaddr``, ``_rowoffset``, ``_row_created_at_version`` and
+                ``_row_last_updated_at_version`` may be among them.
         """
         self._columns = _column_list(columns)
         return self
@@ -212,8 +213,8 @@ class TakeQuery(_Query):
 
         Args:
             columns: names; ``a.b`` is field ``b`` of the struct column ``a``. ``_rowid``,
-                ``_rowaddr``, ``_row_created_at_version`` and ``_row_last_updated_at_version``
-                may be among them.
+                ``_rowaddr``, ``_rowoffset``, ``_row_created_at_version`` and
+                ``_row_last_updated_at_version`` may be among them.
         """
         self._columns = _column_list(columns)
         return self

@@ -11,7 +11,13 @@ import pytest
 from croupier import _core
 from croupier.errors import CorruptFileError, NameNotFoundError, VersionNotFoundError
 
-SYSTEM_COLUMNS = ["_rowid", "_rowaddr", "_row_created_at_version", "_row_last_updated_at_version"]
+SYSTEM_COLUMNS = [
+    "_rowid",
+    "_rowaddr",
+    "_rowoffset",
+    "_row_created_at_version",
+    "_row_last_updated_at_version",
+]
 
 
 def rows_of(begin, end):

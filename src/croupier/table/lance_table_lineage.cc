@@ -99,12 +99,21 @@ arrow::Result<std::shared_ptr<arrow::Array>> LanceTable::ReadSystemColumn(
       arrow::AllocateBuffer(num_rows * static_cast<int64_t>(sizeof(uint64_t)), pool));
   const std::span<uint64_t> values(buffer->mutable_data_as<uint64_t>(),
                                    static_cast<size_t>(num_rows));
+  std::shared_ptr<const LanceRowIds> live_rows;
+  if (column == SystemColumn::kRowOffset) {
+    ARROW_ASSIGN_OR_RAISE(live_rows, LiveRows(options));
+  }
   for (const auto& each : rows) {
     const auto slots = [&](const RowRun& run) { return values.subspan(run.slot, run.count); };
     if (is_address) {
       for (const RowRun& run : each.runs) {
         uint64_t address = RowAddress(fragments_[each.fragment].id, run.row);
         for (uint64_t& value : slots(run)) value = address++;
+      }
+    } else if (column == SystemColumn::kRowOffset) {
+      for (const RowRun& run : each.runs) {
+        uint64_t rank = live_rows->RankOf(fragments_[each.fragment].id, run.row);
+        for (uint64_t& value : slots(run)) value = rank++;
       }
     } else if (column == SystemColumn::kRowId) {
       ARROW_ASSIGN_OR_RAISE(const auto row_ids, StableRowIdsOf({&each.fragment, 1}, options));

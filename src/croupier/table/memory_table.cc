@@ -33,10 +33,10 @@ class IdentityRowIds : public RowIdIndex {
   int64_t num_rows_;
 };
 
-// Whether a system column is a number of the row: its id and its address are; its versions are that
-// of the table.
+// Whether a system column is the number of the row: its id, address and offset are; its versions
+// are that of the table.
 bool IsRowNumber(const std::string& name) {
-  return name == kRowIdColumn || name == kRowAddressColumn;
+  return name == kRowIdColumn || name == kRowAddressColumn || name == kRowOffsetColumn;
 }
 
 // A system column of the rows [begin, begin + count).
@@ -101,6 +101,7 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
   uint64_t version() const override { return 1; }
   const std::string& location() const override { return location_; }
   arrow::Result<int64_t> CountRows() const override { return rows_->num_rows(); }
+  bool has_row_offsets() const override { return true; }
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
       const ScanOptions& options) const override {

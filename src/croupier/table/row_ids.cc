@@ -57,6 +57,21 @@ void LanceRowIds::LookupAddresses(std::span<uint64_t> ranks_to_addresses) const 
   }
 }
 
+uint64_t LanceRowIds::RankOf(uint64_t fragment_id, uint32_t offset) const {
+  const auto fragment =
+      std::lower_bound(fragments_.begin(), fragments_.end(), fragment_id,
+                       [](const FragmentIds& a, uint64_t id) { return a.id < id; });
+  const auto first_rank = first_ranks_[static_cast<size_t>(fragment - fragments_.begin())];
+  uint64_t rank = static_cast<uint64_t>(first_rank) + offset;
+  if (fragment->deletions != nullptr) {
+    const auto& runs = fragment->deletions->runs();
+    const size_t next = fragment->deletions->FirstRunEndingAfter(offset);
+    rank -= next < runs.size() ? runs[next].num_deleted_before
+                               : static_cast<uint64_t>(fragment->deletions->num_deleted());
+  }
+  return rank;
+}
+
 arrow::Result<std::shared_ptr<const RowAddressMap>> RowAddressMap::Make(
     std::span<const FragmentIds> fragments) {
   auto map = std::make_shared<RowAddressMap>();

@@ -29,12 +29,15 @@ struct FragmentIds {
 /// Live rows by rank: fragments with their deletions. Immutable; any number of threads.
 class LanceRowIds : public RowIdIndex {
  public:
+  /// \param fragments by id, ascending
   explicit LanceRowIds(const std::vector<FragmentIds>& fragments);
 
   int64_t num_rows() const override { return num_rows_; }
   void Lookup(std::span<uint64_t> ranks_to_row_ids) const override;
   /// Replace each rank, in [0, num_rows()), by the address of that live row.
   void LookupAddresses(std::span<uint64_t> ranks_to_addresses) const;
+  /// Find the rank of the live row at `offset` of a fragment.
+  uint64_t RankOf(uint64_t fragment_id, uint32_t offset) const;
 
  private:
   struct Place {

@@ -55,7 +55,10 @@ TEST(RowAddressMapTest, RowsThatMovedAreFoundAtTheirLiveCopy) {
   live.Lookup(row_ids);
   auto addresses = Numbers(0, 110);
   live.LookupAddresses(addresses);
-  for (size_t i = 0; i < row_ids.size(); ++i) EXPECT_EQ(map->Find(row_ids[i]), addresses[i]) << i;
+  for (size_t i = 0; i < row_ids.size(); ++i) {
+    EXPECT_EQ(map->Find(row_ids[i]), addresses[i]) << i;
+    EXPECT_EQ(live.RankOf(addresses[i] >> 32, static_cast<uint32_t>(addresses[i])), i);
+  }
 }
 
 TEST(RowAddressMapTest, ADeletedRowIsNotFound) {

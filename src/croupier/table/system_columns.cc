@@ -10,8 +10,8 @@ namespace croupier::table {
 
 namespace {
 
-constexpr const char* kNames[] = {kRowIdColumn, kRowAddressColumn, kRowCreatedAtVersionColumn,
-                                  kRowLastUpdatedAtVersionColumn};
+constexpr const char* kNames[] = {kRowIdColumn, kRowAddressColumn, kRowOffsetColumn,
+                                  kRowCreatedAtVersionColumn, kRowLastUpdatedAtVersionColumn};
 
 }  // namespace
 
@@ -21,6 +21,7 @@ std::optional<SystemColumn> SystemColumnOf(const arrow::Schema& schema, const st
   if (!name.starts_with("_row")) return std::nullopt;
   std::optional<SystemColumn> column;
   if (name == kRowAddressColumn) column = SystemColumn::kRowAddress;
+  if (name == kRowOffsetColumn) column = SystemColumn::kRowOffset;
   if (name == kRowCreatedAtVersionColumn) column = SystemColumn::kCreatedAtVersion;
   if (name == kRowLastUpdatedAtVersionColumn) column = SystemColumn::kLastUpdatedAtVersion;
   return column.has_value() && schema.GetFieldIndex(name) < 0 ? column : std::nullopt;

@@ -15,6 +15,7 @@ namespace croupier::table {
 enum class SystemColumn : uint8_t {
   kRowId,
   kRowAddress,
+  kRowOffset,
   kCreatedAtVersion,
   kLastUpdatedAtVersion,
 };
