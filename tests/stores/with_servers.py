@@ -15,10 +15,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+
+from strict_s3 import StrictS3
 
 BUCKET = "croupier-test"
 S3_OPTIONS = {
@@ -35,17 +38,32 @@ AZURE_KEY = (
 
 
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """Serve S3 with one bucket; gives the endpoint."""
+def s3_server(*, obeys_conditions: bool = True) -> Iterator[str]:
+    """Serve S3 with one bucket; gives the endpoint. What it holds is that of the process."""
     import boto3
-    from moto.server import ThreadedMotoServer
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    server = make_server(
+        "127.0.0.1",
+        0,
+        StrictS3(
+            DomainDispatcherApplication(create_backend_app),
+            S3_OPTIONS["aws_secret_access_key"],
+            obeys_conditions=obeys_conditions,
+        ),
+        threaded=True,
+        request_handler=MotoRequestHandler,
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
     try:
-        host, port = server.get_host_and_port()
-        endpoint = f"http://{host}:{port}"
+        endpoint = f"http://127.0.0.1:{server.server_port}"
         boto3.client(
             "s3",
             endpoint_url=endpoint,
@@ -55,7 +73,9 @@ def s3_server() -> Iterator[str]:
         ).create_bucket(Bucket=BUCKET)
         yield endpoint
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager

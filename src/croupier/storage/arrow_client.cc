@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -80,6 +81,16 @@ class ArrowClient : public ObjectClient {
         if (!visit(info.base_name(), is_directory)) return arrow::Status::OK();
       }
     }
+  }
+
+  arrow::Result<int64_t> ModifiedAt(const std::string& path) override {
+    const auto info = file_system_->GetFileInfo(path);
+    if (!info.ok()) return MarkNotFound(info.status());
+    if (info->type() != arrow::fs::FileType::File) {
+      return AsNotFound(arrow::Status::IOError("no such object"));
+    }
+    const auto since_epoch = info->mtime().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::microseconds>(since_epoch).count();
   }
 
   Failure Classify(const arrow::Status& status) const override {

@@ -18,7 +18,8 @@
 #include "croupier/base/process_local.h"
 #include "croupier/storage/arrow_client.h"
 #include "croupier/storage/remote_store.h"
-#include "croupier/storage/s3_file_system.h"
+#include "croupier/storage/s3_client.h"
+#include "croupier/storage/s3_service.h"
 
 namespace croupier::storage {
 
@@ -80,6 +81,22 @@ FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
   return arrow::fs::AzureFileSystem::Make(options);
 }
 
+arrow::Result<std::shared_ptr<ObjectClient>> MakeS3ClientOf(const S3Settings& settings,
+                                                            const std::string& bucket) {
+  ARROW_ASSIGN_OR_RAISE(auto service, ConnectToS3(settings, bucket));
+  S3Access access;
+  access.endpoint = settings.endpoint;
+  access.virtual_hosted = settings.virtual_hosted;
+  access.region = std::move(service.region);
+  access.credentials = std::move(service.credentials);
+  HttpSettings http;
+  http.connect_timeout_seconds = settings.client.connect_timeout_seconds;
+  http.idle_timeout_seconds = settings.client.request_timeout_seconds;
+  http.verify_certificates = settings.client.verify_certificates;
+  access.make_http = [http] { return MakeHttpClient(http); };
+  return MakeS3Client(MakeArrowClient(std::move(service.file_system)), std::move(access));
+}
+
 // Clients that were used last, with their open connections: a database and its tables, opened one
 // after another, need no new ones.
 class RecentClients {
@@ -130,7 +147,8 @@ arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeCloudFileSystem(
     const StoreUri& uri, const StorageSettings& settings) {
   if (uri.scheme == "s3") {
     ARROW_ASSIGN_OR_RAISE(const auto s3, settings.ForS3());
-    return MakeS3FileSystem(s3, uri.bucket);
+    ARROW_ASSIGN_OR_RAISE(auto service, ConnectToS3(s3, uri.bucket));
+    return std::move(service.file_system);
   }
   if (uri.scheme == "gs") {
     ARROW_ASSIGN_OR_RAISE(const auto gcs, settings.ForGcs());
@@ -148,6 +166,7 @@ arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
   if (uri.scheme == "s3") {
     ARROW_RETURN_NOT_OK(LoadS3Library());
     ARROW_RETURN_NOT_OK(settings.ForS3().status());
+    options.check_writable = &LoadHttpLibrary;
   } else if (uri.scheme == "gs") {
     ARROW_RETURN_NOT_OK(settings.ForGcs().status());
   } else {
@@ -163,6 +182,10 @@ arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
   RecentClients::Make make =
       [uri = std::move(uri),
        settings = std::move(settings)]() -> arrow::Result<std::shared_ptr<ObjectClient>> {
+    if (uri.scheme == "s3") {
+      ARROW_ASSIGN_OR_RAISE(const auto s3, settings.ForS3());
+      return MakeS3ClientOf(s3, uri.bucket);
+    }
     ARROW_ASSIGN_OR_RAISE(auto file_system, MakeCloudFileSystem(uri, settings));
     return MakeArrowClient(std::move(file_system));
   };

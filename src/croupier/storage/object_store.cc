@@ -70,8 +70,8 @@ arrow::Status ObjectStore::CheckWritable() const {
   return arrow::Status::NotImplemented(
       location(),
       ": cannot write here. Writing needs a request that creates an object only if it does not "
-      "exist, and none was tested with this kind of store; paths, file:// and memory:// can be "
-      "written");
+      "exist, and none was tested with this kind of store; paths, file://, memory:// and s3:// can "
+      "be written");
 }
 
 arrow::Result<std::unique_ptr<ObjectWriter>> ObjectStore::OpenWrite(const std::string&) const {

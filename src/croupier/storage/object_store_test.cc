@@ -1,10 +1,8 @@
 #include "croupier/storage/object_store.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,25 +64,13 @@ std::shared_ptr<const ObjectStore> MakeFaulty(const Objects& objects) {
                                  .max_delay_seconds = 0.0001});
 }
 
-// A store of a real server, which tests/stores/with_servers.py has started: its options are in the
-// environment. Null where it has not.
 template <const char* variable>
 std::shared_ptr<const ObjectStore> MakeCloud(const Objects& objects) {
-  static int num_stores = 0;
-  const char* const text = std::getenv(variable);
-  if (text == nullptr) return nullptr;
-  // URI, then name=value …
-  std::istringstream words(text);
-  std::string uri;
-  words >> uri;
-  uri += "/suite-" + std::to_string(getpid()) + "-" + std::to_string(num_stores++);
-  StorageOptions options;
-  for (std::string word; words >> word;) {
-    options[word.substr(0, word.find('='))] = word.substr(word.find('=') + 1);
-  }
-  const auto parsed = StoreUri::Parse(uri).ValueOrDie();
+  const auto opened = test::OpenTestStore(variable);
+  if (opened.store == nullptr) return nullptr;
+  const auto parsed = StoreUri::Parse(opened.uri).ValueOrDie();
   const auto file_system =
-      MakeCloudFileSystem(parsed, StorageSettings::Make(options).ValueOrDie()).ValueOrDie();
+      MakeCloudFileSystem(parsed, StorageSettings::Make(opened.options).ValueOrDie()).ValueOrDie();
   for (const auto& [path, bytes] : objects) {
     const auto stream =
         file_system->OpenOutputStream(parsed.bucket + "/" + parsed.prefix + "/" + path)
@@ -92,7 +78,7 @@ std::shared_ptr<const ObjectStore> MakeCloud(const Objects& objects) {
     EXPECT_TRUE(stream->Write(bytes.data(), std::ssize(bytes)).ok());
     EXPECT_TRUE(stream->Close().ok());
   }
-  return OpenObjectStore(uri, options).ValueOrDie();
+  return opened.store;
 }
 constexpr char kS3[] = "CROUPIER_TEST_S3";
 constexpr char kGcs[] = "CROUPIER_TEST_GCS";

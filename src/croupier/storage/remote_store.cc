@@ -6,6 +6,8 @@
 
 #include "croupier/base/process_local.h"
 #include "croupier/storage/io_scheduler.h"
+#include "croupier/storage/remote_connection.h"
+#include "croupier/storage/remote_writes.h"
 
 namespace croupier::storage {
 
@@ -21,63 +23,6 @@ const ReadHabits& RemoteHabits() {
   return kHabits;
 }
 
-// The connection of one process, shared by the store and its objects.
-class Connection {
- public:
-  explicit Connection(RemoteStoreOptions options)
-      : options_(std::move(options)),
-        state_([this] { return std::make_unique<State>(&TallyOf(options_.store)); }) {}
-
-  const RemoteStoreOptions& options() const { return options_; }
-
-  // Send a request, with retries; what fails names `path`.
-  arrow::Status Send(const std::string& path, const CancelToken& cancel,
-                     const std::function<arrow::Status(ObjectClient*)>& request) const {
-    State& state = state_.Get();
-    ObjectClient* client = nullptr;
-    const auto status = SendWithRetries(
-        options_.retry, cancel, state.tally,
-        [&](const arrow::Status& failed) {
-          if (client != nullptr) return client->Classify(failed);
-          return failed.IsIOError() ? Failure::kTransient : Failure::kFinal;
-        },
-        [&] {
-          ARROW_ASSIGN_OR_RAISE(client, ClientOf(&state));
-          return request(client);
-        });
-    return status.ok() || status.IsCancelled() ? status : Explain(path, status);
-  }
-
-  void CountBytes(int64_t num_bytes) const {
-    state_.Get().tally->num_bytes.fetch_add(num_bytes, std::memory_order_relaxed);
-  }
-
- private:
-  struct State {
-    explicit State(StoreTally* tally) : tally(tally) {}
-    StoreTally* const tally;
-    std::mutex mutex;  // guards client while it is made; lives in a ProcessLocal
-    std::shared_ptr<ObjectClient> client;
-  };
-
-  arrow::Result<ObjectClient*> ClientOf(State* state) const {
-    const std::lock_guard lock(state->mutex);
-    if (state->client == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(state->client, options_.connect());
-    }
-    return state->client.get();
-  }
-
-  arrow::Status Explain(const std::string& path, const arrow::Status& status) const {
-    std::string place = options_.location;
-    if (!path.empty()) place += (place.ends_with('/') ? "" : "/") + path;
-    return status.WithMessage(place, ": ", options_.redact(status.message()));
-  }
-
-  const RemoteStoreOptions options_;
-  mutable ProcessLocal<State> state_;
-};
-
 // What this process has opened of an object.
 struct OpenedObject {
   std::mutex mutex;  // guards object; lives in a ProcessLocal
@@ -86,7 +31,7 @@ struct OpenedObject {
 
 class RemoteObject : public Object {
  public:
-  RemoteObject(std::shared_ptr<const Connection> connection, std::string path,
+  RemoteObject(std::shared_ptr<const RemoteConnection> connection, std::string path,
                std::string service_path, std::string location, int64_t size_bytes)
       : connection_(std::move(connection)),
         path_(std::move(path)),
@@ -143,7 +88,7 @@ class RemoteObject : public Object {
     return opened.object;
   }
 
-  const std::shared_ptr<const Connection> connection_;
+  const std::shared_ptr<const RemoteConnection> connection_;
   const std::string path_;
   const std::string service_path_;
   const std::string location_;
@@ -151,10 +96,10 @@ class RemoteObject : public Object {
   mutable ProcessLocal<OpenedObject> opened_;
 };
 
-class RemoteStore : public ObjectStore {
+class RemoteStore : public ObjectStore, public std::enable_shared_from_this<RemoteStore> {
  public:
   explicit RemoteStore(RemoteStoreOptions options)
-      : connection_(std::make_shared<const Connection>(std::move(options))) {}
+      : connection_(std::make_shared<const RemoteConnection>(std::move(options))) {}
 
   const std::string& location() const override { return connection_->options().location; }
 
@@ -165,9 +110,10 @@ class RemoteStore : public ObjectStore {
     if (known_size_bytes.has_value()) return MakeObject(path, *known_size_bytes, nullptr);
     ARROW_ASSIGN_OR_RAISE(
         auto opened,
-        Ask<Opened>(path, cancel, [service_path = ServicePath(path)](ObjectClient* client) {
-          return client->Open(service_path, std::nullopt);
-        }));
+        Ask<Opened>(path, cancel,
+                    [service_path = connection_->ServicePath(path)](ObjectClient* client) {
+                      return client->Open(service_path, std::nullopt);
+                    }));
     const int64_t size_bytes = opened->size_bytes();
     return MakeObject(path, size_bytes, std::move(opened));
   }
@@ -181,7 +127,7 @@ class RemoteStore : public ObjectStore {
     auto opening = std::make_shared<Opening>();
     for (const auto& path : paths) {
       ARROW_RETURN_NOT_OK(CheckInside(location(), path));
-      opening->paths.emplace_back(path, ServicePath(path));
+      opening->paths.emplace_back(path, connection_->ServicePath(path));
     }
     opening->opened.resize(paths.size());
     ARROW_RETURN_NOT_OK(IoScheduler::Default().Run(
@@ -214,6 +160,72 @@ class RemoteStore : public ObjectStore {
     return List(directory, /*directories=*/true, options);
   }
 
+  arrow::Status CheckWritable() const override {
+    const auto& check = connection_->options().check_writable;
+    return check ? check() : ObjectStore::CheckWritable();
+  }
+
+  arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path) const override {
+    ARROW_RETURN_NOT_OK(CheckWrite(path));
+    return BeginRemoteObject(connection_, shared_from_this(), path);
+  }
+
+  arrow::Result<bool> PutIfAbsent(const std::string& path,
+                                  std::span<const uint8_t> bytes) const override {
+    ARROW_RETURN_NOT_OK(CheckWrite(path));
+    return PutRemoteIfAbsent(*connection_, *this, path, bytes);
+  }
+
+  arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes) const override {
+    ARROW_RETURN_NOT_OK(CheckWrite(path));
+    return connection_->SendWrite(path, CancelToken::Never(), [&](ObjectWrites* writes) {
+      return writes->Put(connection_->ServicePath(path), bytes);
+    });
+  }
+
+  arrow::Status Delete(const std::string& path) const override {
+    ARROW_RETURN_NOT_OK(CheckWrite(path));
+    // Services do not say whether there was an object.
+    ARROW_RETURN_NOT_OK(Open(path, std::nullopt, CancelToken::Never()).status());
+    return connection_->SendWrite(path, CancelToken::Never(), [&](ObjectWrites* writes) {
+      return writes->Delete(connection_->ServicePath(path));
+    });
+  }
+
+  arrow::Status DeleteDirectory(const std::string& directory) const override {
+    ARROW_RETURN_NOT_OK(CheckWrite(directory));
+    if (directory.empty()) {
+      return arrow::Status::Invalid(location(), ": not the name of a directory below: ''");
+    }
+    auto paths = std::make_shared<std::vector<std::string>>();
+    ARROW_RETURN_NOT_OK(FindBelow(directory, paths.get()));
+    return IoScheduler::Default().Run(
+        paths->size(),
+        [paths, connection = connection_](size_t i, const CancelToken& abandoned) {
+          const auto& path = (*paths)[i];
+          return connection->SendWrite(path, abandoned, [&](ObjectWrites* writes) {
+            return writes->Delete(connection->ServicePath(path));
+          });
+        },
+        RemoteHabits().num_concurrent, CancelToken::Never());
+  }
+
+  arrow::Status RenameDirectory(const std::string& from, const std::string& to) const override {
+    ARROW_RETURN_NOT_OK(CheckWrite(from));
+    ARROW_RETURN_NOT_OK(CheckWrite(to));
+    return arrow::Status::NotImplemented(
+        connection_->LocationOf(from),
+        ": cannot be renamed: an object store can only copy objects one by one");
+  }
+
+  arrow::Result<int64_t> ModifiedAt(const std::string& path) const override {
+    ARROW_RETURN_NOT_OK(CheckInside(location(), path));
+    return Ask<int64_t>(path, CancelToken::Never(),
+                        [service_path = connection_->ServicePath(path)](ObjectClient* client) {
+                          return client->ModifiedAt(service_path);
+                        });
+  }
+
  private:
   using Opened = std::shared_ptr<ClientObject>;
 
@@ -221,21 +233,13 @@ class RemoteStore : public ObjectStore {
   arrow::Result<std::shared_ptr<const Object>> MakeObject(const std::string& path,
                                                           int64_t size_bytes, Opened opened) const {
     if (size_bytes < 0) {
-      return arrow::Status::IOError(location(), "/", path, ": an object cannot have ", size_bytes,
-                                    " bytes");
+      return arrow::Status::IOError(connection_->LocationOf(path), ": an object cannot have ",
+                                    size_bytes, " bytes");
     }
-    auto object = std::make_shared<RemoteObject>(connection_, path, ServicePath(path),
-                                                 Join(location(), path), size_bytes);
+    auto object = std::make_shared<RemoteObject>(connection_, path, connection_->ServicePath(path),
+                                                 connection_->LocationOf(path), size_bytes);
     if (opened != nullptr) object->SetOpened(std::move(opened));
     return object;
-  }
-
-  static std::string Join(const std::string& parent, const std::string& path) {
-    return path.empty() ? parent : parent + (parent.ends_with('/') ? "" : "/") + path;
-  }
-
-  std::string ServicePath(const std::string& path) const {
-    return Join(connection_->options().root, path);
   }
 
   // Send a request that the caller can give up: it runs on a thread of the pool, and what it makes
@@ -256,12 +260,30 @@ class RemoteStore : public ObjectStore {
     return std::move(*answer);
   }
 
+  arrow::Status CheckWrite(const std::string& path) const {
+    ARROW_RETURN_NOT_OK(CheckWritable());
+    return CheckInside(location(), path);
+  }
+
+  // Append the paths of all objects below a directory.
+  arrow::Status FindBelow(const std::string& directory, std::vector<std::string>* paths) const {
+    const auto files = ListFiles(directory, {});
+    if (IsNotFound(files.status())) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(files.status());
+    for (const auto& name : *files) paths->push_back(directory + "/" + name);
+    ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(directory, {}));
+    for (const auto& name : directories) {
+      ARROW_RETURN_NOT_OK(FindBelow(directory + "/" + name, paths));
+    }
+    return arrow::Status::OK();
+  }
+
   arrow::Result<std::vector<std::string>> List(const std::string& directory, bool directories,
                                                const ListOptions& options) const {
     ARROW_RETURN_NOT_OK(CheckInside(location(), directory));
     using Names = std::vector<std::string>;
     return Ask<Names>(directory, *options.cancel,
-                      [service_path = ServicePath(directory), directories,
+                      [service_path = connection_->ServicePath(directory), directories,
                        limit = options.limit](ObjectClient* client) -> arrow::Result<Names> {
                         Names names;
                         if (limit == 0) return names;
@@ -274,7 +296,7 @@ class RemoteStore : public ObjectStore {
                       });
   }
 
-  const std::shared_ptr<const Connection> connection_;
+  const std::shared_ptr<const RemoteConnection> connection_;
 };
 
 }  // namespace

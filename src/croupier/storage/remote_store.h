@@ -21,6 +21,9 @@ struct RemoteStoreOptions {
   /// Connect. Called once in each process that uses the store, and anew if it failed: an IOError is
   /// one of the network. Stores may share a client.
   std::function<arrow::Result<std::shared_ptr<ObjectClient>>()> connect;
+  /// Tell whether it can be written, as ObjectStore::CheckWritable does; empty if not. Then the
+  /// client has writes.
+  std::function<arrow::Status()> check_writable;
   /// Remove credentials from the message of a status.
   std::function<std::string(std::string)> redact = [](std::string text) { return text; };
 };

@@ -5,17 +5,11 @@
 #include <arrow/status.h>
 
 #include "croupier/cancel.h"
+#include "croupier/storage/failure.h"
 #include "croupier/storage/storage_settings.h"
 #include "croupier/storage/store_tally.h"
 
 namespace croupier::storage {
-
-/// What a failed request means for the next.
-enum class Failure {
-  kFinal,      ///< the same request would fail again
-  kTransient,  ///< it may succeed: a lost connection, a time-out, a fault of the server
-  kThrottled,  ///< it may succeed later: the store asks for fewer requests
-};
 
 /// Send a request, again where it may help: with growing, random pauses, within the policy.
 ///

@@ -1,4 +1,4 @@
-// libcroupier_s3: what needs Arrow's client for S3, and nothing else. See s3_file_system.h.
+// libcroupier_s3: what needs Arrow's client for S3, and nothing else. See s3_service.h.
 
 #include <chrono>
 #include <cstdio>
@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <arrow/filesystem/s3fs.h>
 #include <arrow/io/interfaces.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 #include "croupier/base/process_local.h"
-#include "croupier/storage/s3_file_system.h"
+#include "croupier/storage/s3_service.h"
 
 namespace croupier::storage {
 
@@ -85,8 +86,16 @@ void FinalizeAtExit(const Runtime& runtime) {
   static_cast<void>(registered);
 }
 
-arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> Make(const S3Settings& settings,
-                                                           const std::string& bucket) {
+// Arrow asks the chain for each part anew, and may get one of newer credentials in between.
+S3Credentials CredentialsOf(const arrow::fs::S3Options& options) {
+  while (true) {
+    S3Credentials credentials = {options.GetAccessKey(), options.GetSecretKey(),
+                                 options.GetSessionToken()};
+    if (options.GetAccessKey() == credentials.access_key_id) return credentials;
+  }
+}
+
+arrow::Result<S3Service> Connect(const S3Settings& settings, const std::string& bucket) {
   Runtime& runtime = RuntimeOfProcess().Get();
   ARROW_RETURN_NOT_OK(runtime.started);
   auto options =
@@ -113,15 +122,21 @@ arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> Make(const S3Settings& set
   auto made = arrow::fs::S3FileSystem::Make(
       options, arrow::io::IOContext(arrow::default_memory_pool(), runtime.executor.get()));
   FinalizeAtExit(runtime);
-  return made;
+  S3Service service;
+  service.region = options.region;
+  service.credentials = [options, anonymous = settings.anonymous] {
+    return anonymous ? S3Credentials() : CredentialsOf(options);
+  };
+  ARROW_ASSIGN_OR_RAISE(service.file_system, std::move(made));
+  return service;
 }
 
 }  // namespace
 
 }  // namespace croupier::storage
 
-extern "C" __attribute__((visibility("default"))) void croupier_make_s3_file_system(
+extern "C" __attribute__((visibility("default"))) void croupier_connect_to_s3(
     const croupier::storage::S3Settings* settings, const std::string* bucket,
-    arrow::Result<std::shared_ptr<arrow::fs::FileSystem>>* made) {
-  *made = croupier::storage::Make(*settings, *bucket);
+    arrow::Result<croupier::storage::S3Service>* service) {
+  *service = croupier::storage::Connect(*settings, *bucket);
 }

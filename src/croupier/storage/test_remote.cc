@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <set>
+#include <sstream>
 #include <thread>
 #include <utility>
 
 #include <arrow/util/io_util.h>
+#include <unistd.h>
 
 namespace croupier::storage::test {
 
@@ -66,6 +69,10 @@ class FaultyClient : public ObjectClient {
       if (!visit(name, is_directory)) break;
     }
     return arrow::Status::OK();
+  }
+
+  arrow::Result<int64_t> ModifiedAt(const std::string& path) override {
+    return service_->objects_.contains(path) ? arrow::Result<int64_t>(0) : NotFound(path);
   }
 
   Failure Classify(const arrow::Status& status) const override {
@@ -132,6 +139,21 @@ std::shared_ptr<const ObjectStore> StoreOf(const std::shared_ptr<FaultyService>&
     return text;
   };
   return MakeRemoteStore(std::move(options));
+}
+
+TestStore OpenTestStore(const char* variable) {
+  static std::atomic<int> num_stores = 0;
+  TestStore opened;
+  const char* const text = std::getenv(variable);
+  if (text == nullptr) return opened;
+  std::istringstream words(text);
+  words >> opened.uri;
+  opened.uri += "/suite-" + std::to_string(getpid()) + "-" + std::to_string(num_stores++);
+  for (std::string word; words >> word;) {
+    opened.options[word.substr(0, word.find('='))] = word.substr(word.find('=') + 1);
+  }
+  opened.store = OpenObjectStore(opened.uri, opened.options).ValueOrDie();
+  return opened;
 }
 
 }  // namespace croupier::storage::test

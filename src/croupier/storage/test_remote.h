@@ -64,4 +64,14 @@ std::shared_ptr<const ObjectStore> StoreOf(const std::shared_ptr<FaultyService>&
                                                                 .max_delay_seconds = 0.004},
                                            const std::string& name = "test://bucket");
 
+/// An empty folder of a real server, which tests/stores/with_servers.py has started.
+struct TestStore {
+  std::shared_ptr<const ObjectStore> store;  ///< null where there is no server
+  std::string uri;
+  StorageOptions options;
+};
+
+/// Open a new folder of the server that an environment variable tells of: URI, then name=value ….
+TestStore OpenTestStore(const char* variable);
+
 }  // namespace croupier::storage::test

@@ -1,0 +1,234 @@
+// libcroupier_http: what needs libcurl, and nothing else. See http_client.h.
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "croupier/base/process_local.h"
+#include "croupier/storage/failure.h"
+#include "croupier/storage/http_client.h"
+
+namespace croupier::storage {
+
+namespace {
+
+constexpr size_t kMaxAnswerBytes = 1 << 20;
+constexpr size_t kMaxIdleHandles = 16;
+// A server that does not know "Expect: 100-continue" is sent the body after this.
+constexpr long kExpectMilliseconds = 200;  // NOLINT(google-runtime-int): the type of libcurl
+
+struct EndHandle {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+using Handle = std::unique_ptr<CURL, EndHandle>;
+
+struct EndList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using List = std::unique_ptr<curl_slist, EndList>;
+
+bool Append(const std::string& line, List* list) {
+  curl_slist* const longer = curl_slist_append(list->get(), line.c_str());
+  if (longer == nullptr) return false;
+  (void)list->release();
+  list->reset(longer);
+  return true;
+}
+
+// What libcurl calls back: gathers an answer.
+struct Answer {
+  HttpResponse response;
+  bool is_too_large = false;
+
+  static size_t OnHeader(const char* bytes, size_t one, size_t size, void* answer) {
+    static_cast<Answer*>(answer)->AddHeader({bytes, one * size});
+    return one * size;
+  }
+
+  static size_t OnBody(const char* bytes, size_t one, size_t size, void* self) {
+    auto& answer = *static_cast<Answer*>(self);
+    auto& body = answer.response.body;
+    answer.is_too_large = one * size > kMaxAnswerBytes - body.size();
+    if (answer.is_too_large) return 0;
+    body.append(bytes, one * size);
+    return one * size;
+  }
+
+  void AddHeader(std::string_view line) {
+    // Each answer begins with its status, also the "100 Continue" before the one that counts.
+    if (line.starts_with("HTTP/")) response.headers.clear();
+    const size_t colon = line.find(':');
+    if (colon == line.npos) return;
+    std::string name(line.substr(0, colon));
+    std::ranges::transform(name, name.begin(), [](char c) {
+      return 'A' <= c && c <= 'Z' ? static_cast<char>(c | 32) : c;
+    });
+    std::string_view value = line.substr(colon + 1);
+    const size_t begin = value.find_first_not_of(" \t");
+    value = begin == value.npos ? "" : value.substr(begin);
+    value = value.substr(0, value.find_last_not_of(" \t\r\n") + 1);
+    response.headers[std::move(name)] = value;
+  }
+};
+
+// Failures that no repetition mends.
+bool IsFinal(CURLcode code) {
+  switch (code) {
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_FAILED_INIT:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_NOT_BUILT_IN:
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+    case CURLE_UNKNOWN_OPTION:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+    case CURLE_WRITE_ERROR:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class CurlClient : public HttpClient {
+ public:
+  explicit CurlClient(const HttpSettings& settings) : settings_(settings) {}
+
+  arrow::Result<HttpResponse> Send(const HttpRequest& request) override {
+    Handle handle = TakeHandle();
+    if (handle == nullptr) return MakeFailure(Failure::kFinal, "libcurl does not start");
+    Answer answer;
+    char reason[CURL_ERROR_SIZE] = "";
+    List headers;
+    auto code = Prepare(handle.get(), request, &answer, reason, &headers);
+    if (code == CURLE_OK) code = curl_easy_perform(handle.get());
+    if (code != CURLE_OK) {
+      // With its connection, which is in an unknown state.
+      handle.reset();
+      if (answer.is_too_large) {
+        return MakeFailure(Failure::kFinal, "the answer of the server is too large");
+      }
+      return MakeFailure(IsFinal(code) ? Failure::kFinal : Failure::kTransient,
+                         "the request failed: " +
+                             std::string(*reason != '\0' ? reason : curl_easy_strerror(code)));
+    }
+    long status = 0;  // NOLINT(google-runtime-int): the type of libcurl
+    curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+    answer.response.status = static_cast<int>(status);
+    GiveBack(std::move(handle));
+    return std::move(answer.response);
+  }
+
+ private:
+  CURLcode Prepare(CURL* handle, const HttpRequest& request, Answer* answer, char* reason,
+                   List* headers) const {
+    CURLcode first = CURLE_OK;
+    const auto set = [&](CURLoption option, auto value) {
+      const CURLcode code = curl_easy_setopt(handle, option, value);
+      if (first == CURLE_OK) first = code;
+    };
+    const auto number = [](double value) {
+      return static_cast<long>(std::clamp(value, 1.0, 1e9));  // NOLINT(google-runtime-int)
+    };
+    set(CURLOPT_ERRORBUFFER, reason);
+    set(CURLOPT_URL, request.url.c_str());
+    set(CURLOPT_PATH_AS_IS, 1L);
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_PROXY, "");
+    set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+    set(CURLOPT_CONNECTTIMEOUT_MS, number(settings_.connect_timeout_seconds * 1000));
+    set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    set(CURLOPT_LOW_SPEED_TIME, number(std::ceil(settings_.idle_timeout_seconds)));
+    set(CURLOPT_EXPECT_100_TIMEOUT_MS, kExpectMilliseconds);
+    if (!settings_.verify_certificates) {
+      set(CURLOPT_SSL_VERIFYPEER, 0L);
+      set(CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    set(CURLOPT_HEADERFUNCTION, &Answer::OnHeader);
+    set(CURLOPT_HEADERDATA, static_cast<void*>(answer));
+    set(CURLOPT_WRITEFUNCTION, &Answer::OnBody);
+    set(CURLOPT_WRITEDATA, static_cast<void*>(answer));
+    if (request.method == "PUT" || request.method == "POST") {
+      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+      // Not copied. Null would mean that there is a function to read from.
+      set(CURLOPT_POSTFIELDS,
+          request.body.empty() ? "" : reinterpret_cast<const char*>(request.body.data()));
+    }
+    set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    if (request.signer != nullptr) Sign(handle, *request.signer, headers, &first);
+    for (const auto& [name, value] : request.headers) {
+      if (!Append(name + ": " + value, headers)) first = CURLE_OUT_OF_MEMORY;
+    }
+    set(CURLOPT_HTTPHEADER, headers->get());
+    return first;
+  }
+
+  static void Sign(CURL* handle, const AwsSigner& signer, List* headers, CURLcode* first) {
+    const auto set = [&](CURLoption option, const std::string& value) {
+      const CURLcode code = curl_easy_setopt(handle, option, value.c_str());
+      if (*first == CURLE_OK) *first = code;
+    };
+    set(CURLOPT_AWS_SIGV4, "aws:amz:" + signer.region + ":s3");
+    set(CURLOPT_USERNAME, signer.access_key_id);
+    set(CURLOPT_PASSWORD, signer.secret_access_key);
+    // Some versions of libcurl leave this header out, which S3 needs.
+    bool is_appended = Append("x-amz-content-sha256: UNSIGNED-PAYLOAD", headers);
+    if (!signer.session_token.empty()) {
+      is_appended = Append("x-amz-security-token: " + signer.session_token, headers) && is_appended;
+    }
+    if (!is_appended) *first = CURLE_OUT_OF_MEMORY;
+  }
+
+  Handle TakeHandle() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        Handle handle = std::move(idle_.back());
+        idle_.pop_back();
+        return handle;
+      }
+    }
+    return Handle(curl_easy_init());
+  }
+
+  // Keeps the connection, and forgets the request with its credentials.
+  void GiveBack(Handle handle) {
+    curl_easy_reset(handle.get());
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(handle));
+  }
+
+  const HttpSettings settings_;
+  std::mutex mutex_;  // guards idle_; the client belongs to one process
+  std::vector<Handle> idle_;
+};
+
+// libcurl in one process.
+struct Started {
+  const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+};
+
+Started& StartedInProcess() {
+  static auto& started = *new ProcessLocal<Started>();
+  return started.Get();
+}
+
+}  // namespace
+
+}  // namespace croupier::storage
+
+extern "C" __attribute__((visibility("default"))) void croupier_make_http_client(
+    const croupier::storage::HttpSettings* settings,
+    std::shared_ptr<croupier::storage::HttpClient>* made) {
+  using namespace croupier::storage;  // NOLINT(google-build-using-namespace)
+  if (StartedInProcess().code == CURLE_OK) *made = std::make_shared<CurlClient>(*settings);
+}
