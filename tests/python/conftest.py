@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from with_servers import S3_OPTIONS, s3_server
 
 import croupier
 
@@ -13,6 +15,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--matrix", type=int, default=1, help="tables for each type, shape and version")
     group.addoption("--seconds", type=float, default=10, help="time for random schemas")
     group.addoption("--seed", type=int, default=1, help="of the first random schema to test")
+
+
+@pytest.fixture(scope="module")
+def s3_options() -> Iterator[dict[str, str]]:
+    """Storage options for a server of S3 on loopback that has the bucket `with_servers.BUCKET`."""
+    with s3_server() as endpoint:
+        yield {**S3_OPTIONS, "aws_endpoint": endpoint}
 
 
 @pytest.fixture

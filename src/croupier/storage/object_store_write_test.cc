@@ -37,6 +37,26 @@ std::shared_ptr<const ObjectStore> MakeLocal() {
 
 std::shared_ptr<const ObjectStore> MakeMemory() { return MakeMemoryStore("writing", {}); }
 
+std::shared_ptr<const ObjectStore> MakeRemote() {
+  return test::StoreOf(std::make_shared<test::FaultyService>(std::map<std::string, std::string>()));
+}
+
+// One request in two fails: it is not done, or its answer is lost.
+template <bool is_done>
+std::shared_ptr<const ObjectStore> MakeFaulty() {
+  auto service = std::make_shared<test::FaultyService>(std::map<std::string, std::string>());
+  service->SetFaults([](int number, const std::string&) {
+    test::Fault fault;
+    if (number % 2 == 0) fault.status = test::Fails(Failure::kTransient);
+    fault.is_done = is_done;
+    return fault;
+  });
+  return test::StoreOf(service, {.max_retries = 100,
+                                 .total_seconds = 30,
+                                 .first_delay_seconds = 0.0001,
+                                 .max_delay_seconds = 0.0001});
+}
+
 // Null without a server, as OpenTestStore says.
 std::shared_ptr<const ObjectStore> MakeS3() {
   return test::OpenTestStore("CROUPIER_TEST_S3").store;
@@ -214,22 +234,28 @@ TEST_P(WritableStoreTest, IsWrittenInAForkedChild) {
 INSTANTIATE_TEST_SUITE_P(Stores, WritableStoreTest,
                          ::testing::Values(StoreCase{"Local", &MakeLocal},
                                            StoreCase{"Memory", &MakeMemory},
+                                           StoreCase{"Remote", &MakeRemote, true},
+                                           StoreCase{"Faulty", &MakeFaulty<false>, true},
+                                           StoreCase{"LostAnswers", &MakeFaulty<true>, true},
                                            StoreCase{"S3", &MakeS3, true}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(UnwritableStoreTest, RefusesAndSaysWhy) {
-  const auto store = test::StoreOf(
-      std::make_shared<test::FaultyService>(std::map<std::string, std::string>{{"bucket/a", "x"}}));
-  const auto status = store->CheckWritable();
-  EXPECT_TRUE(status.IsNotImplemented());
-  EXPECT_NE(status.message().find("only if it does not exist"), std::string::npos) << status;
-  EXPECT_EQ(store->OpenWrite("b").status(), status);
-  EXPECT_EQ(store->PutIfAbsent("b", {}).status(), status);
-  EXPECT_EQ(store->Put("b", {}), status);
-  EXPECT_EQ(store->Delete("a"), status);
-  EXPECT_EQ(store->DeleteDirectory("a"), status);
-  EXPECT_EQ(store->RenameDirectory("a", "b"), status);
-  EXPECT_EQ(store->ModifiedAt("a").status(), status);
+  for (const char* uri : {"gs://bucket/d", "az://container/d"}) {
+    const auto store = OpenObjectStore(uri, {{"google_skip_signature", "true"},
+                                             {"azure_storage_account_name", "account"}})
+                           .ValueOrDie();
+    const auto status = store->CheckWritable();
+    EXPECT_TRUE(status.IsNotImplemented());
+    EXPECT_NE(status.message().find("only if it does not exist"), std::string::npos) << status;
+    EXPECT_EQ(store->OpenWrite("b").status(), status);
+    EXPECT_EQ(store->PutIfAbsent("b", {}).status(), status);
+    EXPECT_EQ(store->Put("b", {}), status);
+    EXPECT_EQ(store->Delete("a"), status);
+    EXPECT_EQ(store->DeleteDirectory("a"), status);
+    EXPECT_EQ(store->RenameDirectory("a", "b"), status);
+    EXPECT_EQ(store->ModifiedAt("a").status(), status);
+  }
 }
 
 // The disk is full, as far as this child may write.

@@ -219,7 +219,7 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
   }
 
   arrow::Result<int64_t> ModifiedAt(const std::string& path) const override {
-    ARROW_RETURN_NOT_OK(CheckInside(location(), path));
+    ARROW_RETURN_NOT_OK(CheckWrite(path));
     return Ask<int64_t>(path, CancelToken::Never(),
                         [service_path = connection_->ServicePath(path)](ObjectClient* client) {
                           return client->ModifiedAt(service_path);

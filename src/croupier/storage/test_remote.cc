@@ -16,6 +16,10 @@ namespace croupier::storage::test {
 
 namespace {
 
+using Bytes = std::span<const uint8_t>;
+
+constexpr int64_t kModifiedAt = 1800000000000000;
+
 arrow::Status NotFound(const std::string& path) {
   return arrow::internal::StatusFromErrno(ENOENT, arrow::StatusCode::IOError, path, " is missing");
 }
@@ -43,15 +47,104 @@ class FaultyObject : public ClientObject {
   const std::string bytes_;
 };
 
+class FaultyWrites : public ObjectWrites {
+ public:
+  explicit FaultyWrites(std::shared_ptr<FaultyService> service) : service_(std::move(service)) {}
+
+  arrow::Status Put(const std::string& path, Bytes bytes) override {
+    return service_->Do("put", [&] {
+      service_->objects_[path] = Text(bytes);
+      return arrow::Status::OK();
+    });
+  }
+
+  arrow::Result<bool> PutIfAbsent(const std::string& path, Bytes bytes) override {
+    return MakeUnlessThere("put if absent", path, [&] { return Text(bytes); });
+  }
+
+  arrow::Status Delete(const std::string& path) override {
+    return service_->Do("delete", [&] {
+      service_->objects_.erase(path);
+      return arrow::Status::OK();
+    });
+  }
+
+  arrow::Result<std::string> BeginUpload(const std::string& path) override {
+    std::string upload;
+    ARROW_RETURN_NOT_OK(service_->Do("begin", [&] {
+      upload = path + " #" + std::to_string(++service_->num_uploads_);
+      service_->uploads_[upload];
+      return arrow::Status::OK();
+    }));
+    return upload;
+  }
+
+  arrow::Result<std::string> UploadPart(const std::string& /*path*/, const std::string& upload,
+                                        int number, Bytes bytes) override {
+    ARROW_RETURN_NOT_OK(service_->Do("part", [&]() -> arrow::Status {
+      if (!service_->uploads_.contains(upload)) return Fails(Failure::kFinal);
+      service_->uploads_[upload][number] = Text(bytes);
+      return arrow::Status::OK();
+    }));
+    return "mark " + std::to_string(number);
+  }
+
+  arrow::Result<bool> CompleteUpload(const std::string& path, const std::string& upload,
+                                     std::span<const std::string> marks) override {
+    return MakeUnlessThere("complete", path, [&]() -> arrow::Result<std::string> {
+      const auto found = service_->uploads_.find(upload);
+      if (found == service_->uploads_.end()) return Fails(Failure::kFinal);
+      std::string all;
+      for (size_t i = 0; i < marks.size(); ++i) {
+        const auto number = static_cast<int>(i + 1);
+        if (marks[i] != "mark " + std::to_string(number)) return Fails(Failure::kFinal);
+        all += found->second[number];
+      }
+      service_->uploads_.erase(found);
+      return all;
+    });
+  }
+
+  arrow::Status AbortUpload(const std::string& /*path*/, const std::string& upload) override {
+    return service_->Do("abort", [&] {
+      service_->uploads_.erase(upload);
+      return arrow::Status::OK();
+    });
+  }
+
+ private:
+  static std::string Text(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
+
+  arrow::Result<bool> MakeUnlessThere(const std::string& kind, const std::string& path,
+                                      const std::function<arrow::Result<std::string>()>& make) {
+    bool is_made = false;
+    ARROW_RETURN_NOT_OK(service_->Do(kind, [&]() -> arrow::Status {
+      if (service_->objects_.contains(path) && !service_->ignores_conditions_) {
+        return arrow::Status::OK();
+      }
+      ARROW_ASSIGN_OR_RAISE(service_->objects_[path], make());
+      is_made = true;
+      return arrow::Status::OK();
+    }));
+    return is_made;
+  }
+
+  const std::shared_ptr<FaultyService> service_;
+};
+
 class FaultyClient : public ObjectClient {
  public:
-  explicit FaultyClient(std::shared_ptr<FaultyService> service) : service_(std::move(service)) {}
+  explicit FaultyClient(std::shared_ptr<FaultyService> service)
+      : service_(std::move(service)), writes_(service_) {}
+
+  ObjectWrites* writes() override { return &writes_; }
 
   arrow::Result<std::shared_ptr<ClientObject>> Open(
       const std::string& path, std::optional<int64_t> known_size_bytes) override {
     if (!known_size_bytes.has_value()) ARROW_RETURN_NOT_OK(service_->Meet("open"));
-    const auto found = service_->objects_.find(path);
-    if (found == service_->objects_.end()) return NotFound(path);
+    const auto objects = service_->objects();
+    const auto found = objects.find(path);
+    if (found == objects.end()) return NotFound(path);
     return std::make_shared<FaultyObject>(service_, found->second);
   }
 
@@ -59,7 +152,7 @@ class FaultyClient : public ObjectClient {
                      const std::function<bool(std::string_view, bool)>& visit) override {
     ARROW_RETURN_NOT_OK(service_->Meet("list"));
     std::map<std::string, bool> entries;
-    for (const auto& [path, bytes] : service_->objects_) {
+    for (const auto& [path, bytes] : service_->objects()) {
       if (!path.starts_with(directory + "/")) continue;
       const auto rest = path.substr(directory.size() + 1);
       entries[rest.substr(0, rest.find('/'))] = rest.find('/') != std::string::npos;
@@ -72,7 +165,9 @@ class FaultyClient : public ObjectClient {
   }
 
   arrow::Result<int64_t> ModifiedAt(const std::string& path) override {
-    return service_->objects_.contains(path) ? arrow::Result<int64_t>(0) : NotFound(path);
+    ARROW_RETURN_NOT_OK(service_->Meet("modified at"));
+    return service_->objects().contains(path) ? arrow::Result<int64_t>(kModifiedAt)
+                                              : NotFound(path);
   }
 
   Failure Classify(const arrow::Status& status) const override {
@@ -86,7 +181,28 @@ class FaultyClient : public ObjectClient {
 
  private:
   const std::shared_ptr<FaultyService> service_;
+  FaultyWrites writes_;
 };
+
+std::map<std::string, std::string> FaultyService::objects() const {
+  const std::lock_guard lock(mutex_);
+  return objects_;
+}
+
+size_t FaultyService::num_open_uploads() const {
+  const std::lock_guard lock(mutex_);
+  return uploads_.size();
+}
+
+arrow::Status FaultyService::Do(const std::string& kind,
+                                const std::function<arrow::Status()>& change) {
+  Fault fault;
+  const auto met = MeetFault(kind, &fault);
+  if (!met.ok() && !fault.is_done) return met;
+  const std::lock_guard lock(mutex_);
+  ARROW_RETURN_NOT_OK(change());
+  return met;
+}
 
 void FaultyService::SetFaults(std::function<Fault(int, const std::string&)> faults) {
   const std::lock_guard lock(mutex_);
@@ -94,15 +210,19 @@ void FaultyService::SetFaults(std::function<Fault(int, const std::string&)> faul
   num_requests_ = 0;
 }
 
-arrow::Result<int64_t> FaultyService::Meet(const std::string& kind) {
+arrow::Status FaultyService::MeetFault(const std::string& kind, Fault* fault) {
   const int number = num_requests_++;
-  Fault fault;
   {
     const std::lock_guard lock(mutex_);
-    if (faults_) fault = faults_(number, kind);
+    if (faults_) *fault = faults_(number, kind);
   }
-  while (fault.hang != nullptr && *fault.hang) std::this_thread::yield();
-  ARROW_RETURN_NOT_OK(fault.status);
+  while (fault->hang != nullptr && *fault->hang) std::this_thread::yield();
+  return fault->status;
+}
+
+arrow::Result<int64_t> FaultyService::Meet(const std::string& kind) {
+  Fault fault;
+  ARROW_RETURN_NOT_OK(MeetFault(kind, &fault));
   return fault.max_bytes;
 }
 
@@ -133,6 +253,7 @@ std::shared_ptr<const ObjectStore> StoreOf(const std::shared_ptr<FaultyService>&
   options.connect = [service]() -> arrow::Result<std::shared_ptr<ObjectClient>> {
     return FaultyService::Connect(service);
   };
+  options.check_writable = &arrow::Status::OK;
   options.redact = [](std::string text) {
     const size_t at = text.find("hunter2");
     if (at != std::string::npos) text.replace(at, 7, "***");

@@ -17,6 +17,8 @@ namespace croupier::storage::test {
 struct Fault {
   /// Not OK: the request fails with it.
   arrow::Status status;
+  /// It is done before it fails: the answer is lost.
+  bool is_done = false;
   /// Bytes that come at most.
   int64_t max_bytes = INT64_MAX;
   /// The request gets no answer while this is true. Shared: it may outlive the call that made it.
@@ -32,11 +34,19 @@ class FaultyService {
       : objects_(std::move(objects)) {}
 
   /// Decide about the requests to come: by their number, from 0, and what they are: "open",
-  /// "read", "list".
+  /// "read", "list", "put", "put if absent", "delete", "begin", "part", "complete", "abort",
+  /// "modified at".
   void SetFaults(std::function<Fault(int number, const std::string& kind)> faults);
 
   /// Connect to it, for RemoteStoreOptions.
   static std::unique_ptr<ObjectClient> Connect(std::shared_ptr<FaultyService> service);
+
+  /// Whether PutIfAbsent replaces what there is.
+  void SetIgnoresConditions(bool ignores) { ignores_conditions_ = ignores; }
+  std::map<std::string, std::string> objects() const;
+  int num_uploads_begun() const { return num_uploads_; }
+  /// Uploads that are neither complete nor aborted.
+  size_t num_open_uploads() const;
 
   int num_requests() const { return num_requests_; }
   int num_connections() const { return num_connections_; }
@@ -44,11 +54,19 @@ class FaultyService {
  private:
   friend class FaultyClient;
   friend class FaultyObject;
+  friend class FaultyWrites;
+  arrow::Status MeetFault(const std::string& kind, Fault* fault);
   arrow::Result<int64_t> Meet(const std::string& kind);
+  arrow::Status Do(const std::string& kind, const std::function<arrow::Status()>& change);
 
-  const std::map<std::string, std::string> objects_;
-  std::mutex mutex_;  // guards faults_; no test forks while it is held
+  // Guards what follows; no test forks while it is held.
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> objects_;
+  std::map<std::string, std::map<int, std::string>> uploads_;  // parts by number
+  int num_uploads_ = 0;
+  bool ignores_conditions_ = false;
   std::function<Fault(int, const std::string&)> faults_;
+
   std::atomic<int> num_requests_{0};
   std::atomic<int> num_connections_{0};
 };

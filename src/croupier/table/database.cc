@@ -8,6 +8,7 @@
 #include <arrow/util/uri.h>
 
 #include "croupier/storage/object_store.h"
+#include "croupier/table/lance_dataset.h"
 #include "croupier/table/unique_names.h"
 
 namespace croupier {
@@ -81,7 +82,12 @@ arrow::Status Database::DropTable(const std::string& name) const {
   // Half a table must not be found by anyone, also not if this ends early.
   const std::string dropped = ".dropped-" + table::NewUuid();
   const auto renamed = store->RenameDirectory(directory, dropped);
-  if (renamed.IsNotImplemented()) return store->DeleteDirectory(directory);
+  if (renamed.IsNotImplemented()) {
+    // Without versions it is no table any more.
+    ARROW_RETURN_NOT_OK(
+        store->DeleteDirectory(directory + "/" + table::LanceDataset::VersionsDirectory("")));
+    return store->DeleteDirectory(directory);
+  }
   ARROW_RETURN_NOT_OK(renamed);
   return store->DeleteDirectory(dropped);
 }
@@ -95,7 +101,10 @@ arrow::Status Database::RenameTable(const std::string& name, const std::string& 
   if (std::binary_search(names.begin(), names.end(), new_name)) {
     return arrow::Status::AlreadyExists("Table '", new_name, "' already exists in ", uri_);
   }
-  return store->RenameDirectory(DirectoryOf(name), DirectoryOf(new_name));
+  const auto status = store->RenameDirectory(DirectoryOf(name), DirectoryOf(new_name));
+  if (!status.IsNotImplemented()) return status;
+  return status.WithMessage(status.message(),
+                            "; create a table of its rows, and drop this one instead");
 }
 
 }  // namespace croupier
