@@ -18,7 +18,6 @@ from with_servers import BUCKET
 import croupier
 from croupier import permutation_builder
 
-
 pytestmark = pytest.mark.filterwarnings(
     # Of the server of S3 and of what it is made of, not ours.
     "ignore::DeprecationWarning",

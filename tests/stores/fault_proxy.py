@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 # What happens to a request, told by its number (from 0) and its request line: None (passed on),
-# "503", "500", "403", "drop" (closed without an answer), "short" (half of the body, then closed),
-# "hang" (no answer until the proxy ends).
+# "503", "500", "409", "403", "drop" (closed without an answer), "lost" (done, then closed without
+# an answer), "short" (half of the body, then closed), "hang" (no answer until the proxy ends).
 Decide = Callable[[int, str], str | None]
 
-_SLOW_DOWN = (
-    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
-)
+_BODIES = {
+    "503": b"<Error><Code>SlowDown</Code><Message>Fewer requests, please.</Message></Error>",
+    "409": b"<Error><Code>ConditionalRequestConflict</Code></Error>",
+    "403": b"<Error><Code>AccessDenied</Code></Error>",
+    "500": b"",
+}
 
 
 class FaultProxy:
@@ -35,7 +38,7 @@ class FaultProxy:
             def handle_any(self) -> None:
                 proxy._answer(self)
 
-            do_GET = do_HEAD = do_PUT = do_POST = handle_any  # noqa: N815
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
 
             def log_message(self, format: str, *arguments: object) -> None:
                 pass
@@ -61,7 +64,8 @@ class FaultProxy:
         with self._lock:
             number = len(self.lines)
             self.lines.append(request.requestline)
-            fault = self.decide(number, request.requestline)
+        # It may send requests itself.
+        fault = self.decide(number, request.requestline)
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         if fault == "drop":
             request.close_connection = True
@@ -70,8 +74,8 @@ class FaultProxy:
             self.ended.wait()
             request.close_connection = True
             return
-        if fault in ("403", "500", "503"):
-            self._send(request, int(fault), {}, _SLOW_DOWN if fault == "503" else b"")
+        if fault in _BODIES:
+            self._send(request, int(fault), {}, _BODIES[fault])
             return
         upstream = http.client.HTTPConnection(self.target, timeout=30)
         headers = dict(request.headers)
@@ -79,6 +83,9 @@ class FaultProxy:
         response = upstream.getresponse()
         content = response.read()
         upstream.close()
+        if fault == "lost":
+            request.close_connection = True
+            return
         hop = {"connection", "transfer-encoding", "content-length", "keep-alive"}
         passed = {
             name: value for name, value in response.headers.items() if name.lower() not in hop

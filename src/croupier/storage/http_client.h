@@ -38,6 +38,9 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::span<const uint8_t> body;  ///< borrowed until Send returns; for PUT and POST
   const AwsSigner* signer = nullptr;
+  /// Whether it does no harm if the server is asked twice, unnoticed: libcurl sends a request again
+  /// by itself if a connection that it kept breaks. If not, it gets a connection of its own.
+  bool is_repeatable = true;
 };
 
 struct HttpResponse {
@@ -54,7 +57,7 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
 
-  /// Send one request, once, and wait for its answer.
+  /// Send one request, and wait for its answer.
   ///
   /// \return any answer, also a refusal; without one, a failure (FailureOf) without credentials;
   ///         final, if the answer has more than 1 MiB

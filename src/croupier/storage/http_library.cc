@@ -143,6 +143,7 @@ class CurlClient : public HttpClient {
     set(CURLOPT_PATH_AS_IS, 1L);
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_FRESH_CONNECT, request.is_repeatable ? 0L : 1L);
     set(CURLOPT_PROXY, "");
     set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
     set(CURLOPT_CONNECTTIMEOUT_MS, number(settings_.connect_timeout_seconds * 1000));

@@ -17,6 +17,8 @@ namespace {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+const std::pair<std::string, std::string> kUnlessThere = {"If-None-Match", "*"};
+
 constexpr int kPreconditionFailed = 412;
 constexpr size_t kMaxReasonBytes = 1000;
 
@@ -93,7 +95,7 @@ class S3Writes : public ObjectWrites {
   arrow::Result<bool> PutIfAbsent(const std::string& path,
                                   std::span<const uint8_t> bytes) override {
     auto headers = Binary();
-    headers.emplace_back("If-None-Match", "*");
+    headers.push_back(kUnlessThere);
     ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, "", std::move(headers), bytes));
     if (response.status == kPreconditionFailed) return false;
     ARROW_RETURN_NOT_OK(Check(response));
@@ -138,7 +140,7 @@ class S3Writes : public ObjectWrites {
     const std::string query = "?uploadId=" + PercentEncode(upload, /*keep_slashes=*/false);
     ARROW_ASSIGN_OR_RAISE(
         const auto response,
-        Send("POST", path, query, {{"Content-Type", "application/xml"}, {"If-None-Match", "*"}},
+        Send("POST", path, query, {{"Content-Type", "application/xml"}, kUnlessThere},
              {reinterpret_cast<const uint8_t*>(body.data()), body.size()}));
     if (response.status == kPreconditionFailed) return false;
     ARROW_RETURN_NOT_OK(Check(response));
@@ -169,6 +171,8 @@ class S3Writes : public ObjectWrites {
     HttpRequest request;
     request.method = method;
     request.url = S3Url(access_, path) + query;
+    // The second of two answers would say that there is an object, and not that it is ours.
+    request.is_repeatable = std::ranges::find(headers, kUnlessThere) == headers.end();
     request.headers = std::move(headers);
     request.body = body;
     const auto credentials = access_.credentials();

@@ -19,6 +19,7 @@ class FakeHttp : public HttpClient {
   struct Sent {
     std::string method, url, body, signer;
     std::vector<std::pair<std::string, std::string>> headers;
+    bool is_repeatable = true;
   };
 
   arrow::Result<HttpResponse> Send(const HttpRequest& request) override {
@@ -29,7 +30,8 @@ class FakeHttp : public HttpClient {
                     signer == nullptr ? ""
                                       : signer->region + " " + signer->access_key_id + " " +
                                             signer->secret_access_key + " " + signer->session_token,
-                    request.headers});
+                    request.headers,
+                    request.is_repeatable});
     HttpResponse answer = answers.front();
     answers.pop_front();
     return answer;
@@ -72,6 +74,7 @@ TEST_F(S3ClientTest, AConditionalPutHasItsHeaderAndIsSigned) {
   EXPECT_EQ(sent.body, "abc");
   EXPECT_EQ(sent.signer, "eu-central-1 key secret token");
   EXPECT_EQ(sent.headers.back(), (std::pair<std::string, std::string>("If-None-Match", "*")));
+  EXPECT_FALSE(sent.is_repeatable);
   Answer(412, "<Error><Code>PreconditionFailed</Code></Error>");
   EXPECT_FALSE(writes().PutIfAbsent("bucket/a", kBytes).ValueOrDie());
 }
@@ -80,6 +83,7 @@ TEST_F(S3ClientTest, AnUnconditionalPutHasNoCondition) {
   Answer(200);
   ASSERT_TRUE(writes().Put("bucket/a", kBytes).ok());
   for (const auto& [name, value] : http_->sent.at(0).headers) EXPECT_NE(name, "If-None-Match");
+  EXPECT_TRUE(http_->sent.at(0).is_repeatable);
 }
 
 TEST_F(S3ClientTest, WithoutCredentialsNothingIsSigned) {
