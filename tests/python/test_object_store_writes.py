@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -385,3 +387,35 @@ print("end")
     starts = [*([100] if first == "parent" else []), 200, 300, 400]
     expected = [*range(100), *(i for start in starts for i in range(start, start + 10))]
     assert ids(table.uri, s3_options) == expected
+
+
+@pytest.mark.parametrize("mode", ["one request", "parts"])
+def test_ctrl_c_ends_a_write_that_waits_for_the_server(
+    tmp_path, table, service, s3_options, proxy, proxied, mode
+):
+    before = keys(service, table.uri)
+    proxy.reset(
+        lambda number, line: "hang" if line.startswith("PUT") and "/data/" in line else None
+    )
+    words = [f"{name}={value}" for name, value in proxied.items() if name != "request_timeout"]
+    script = f"""
+import time
+print("begun", flush=True)
+rows = pa.table({{"id": pa.array(range({5_000_000 if mode == "parts" else 10}), pa.int64())}})
+try:
+    TableWriter.open(uri, storage_options=options).append(rows)
+except KeyboardInterrupt:
+    print("interrupted", time.monotonic(), flush=True)
+"""
+    child = start_script(tmp_path, WRITE + script, table.uri, *words)
+    deadline = time.monotonic() + 30
+    while not any("/data/" in line and "PUT" in line for line in proxy.lines):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    sent = time.monotonic()
+    os.kill(child.pid, signal.SIGINT)
+    done = wait_for(child)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert float(done.stdout.split()[-1]) - sent < 1
+    assert keys(service, table.uri) == before
+    assert service.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []

@@ -11,6 +11,8 @@
 #include <arrow/result.h>
 #include <arrow/status.h>
 
+#include "croupier/cancel.h"
+
 namespace croupier::storage {
 
 /// Time limits and trust, for all requests of one client.
@@ -60,8 +62,9 @@ class HttpClient {
   /// Send one request, and wait for its answer.
   ///
   /// \return any answer, also a refusal; without one, a failure (FailureOf) without credentials;
-  ///         final, if the answer has more than 1 MiB
-  virtual arrow::Result<HttpResponse> Send(const HttpRequest& request) = 0;
+  ///         final, if the answer has more than 1 MiB; Cancelled within 0.1 s of the token
+  virtual arrow::Result<HttpResponse> Send(const HttpRequest& request,
+                                           const CancelToken& cancel) = 0;
 };
 
 /// Make a client of libcurl.

@@ -1,7 +1,7 @@
 // libcroupier_http: what needs libcurl, and nothing else. See http_client.h.
 
 #include <algorithm>
-#include <cmath>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,14 +20,27 @@ namespace croupier::storage {
 namespace {
 
 constexpr size_t kMaxAnswerBytes = 1 << 20;
-constexpr size_t kMaxIdleHandles = 16;
+constexpr size_t kMaxIdleLines = 16;
 // A server that does not know "Expect: 100-continue" is sent the body after this.
 constexpr long kExpectMilliseconds = 200;  // NOLINT(google-runtime-int): the type of libcurl
+
+// How often a request that waits looks whether it was cancelled.
+constexpr int kWaitMilliseconds = 100;
 
 struct EndHandle {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
 };
 using Handle = std::unique_ptr<CURL, EndHandle>;
+
+struct EndMulti {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+
+// A request at a time, and the connections that it keeps.
+struct Line {
+  std::unique_ptr<CURLM, EndMulti> connections{curl_multi_init()};
+  Handle handle{curl_easy_init()};
+};
 
 struct EndList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
@@ -102,32 +115,76 @@ class CurlClient : public HttpClient {
  public:
   explicit CurlClient(const HttpSettings& settings) : settings_(settings) {}
 
-  arrow::Result<HttpResponse> Send(const HttpRequest& request) override {
-    Handle handle = TakeHandle();
-    if (handle == nullptr) return MakeFailure(Failure::kFinal, "libcurl does not start");
+  arrow::Result<HttpResponse> Send(const HttpRequest& request, const CancelToken& cancel) override {
+    auto line = TakeLine();
+    if (line->connections == nullptr || line->handle == nullptr) {
+      return MakeFailure(Failure::kFinal, "libcurl does not start");
+    }
     Answer answer;
     char reason[CURL_ERROR_SIZE] = "";
     List headers;
-    auto code = Prepare(handle.get(), request, &answer, reason, &headers);
-    if (code == CURLE_OK) code = curl_easy_perform(handle.get());
-    if (code != CURLE_OK) {
-      // With its connection, which is in an unknown state.
-      handle.reset();
-      if (answer.is_too_large) {
-        return MakeFailure(Failure::kFinal, "the answer of the server is too large");
-      }
-      return MakeFailure(IsFinal(code) ? Failure::kFinal : Failure::kTransient,
-                         "the request failed: " +
-                             std::string(*reason != '\0' ? reason : curl_easy_strerror(code)));
+    auto code = Prepare(line->handle.get(), request, &answer, reason, &headers);
+    auto status = arrow::Status::OK();
+    if (code == CURLE_OK) {
+      curl_multi_add_handle(line->connections.get(), line->handle.get());
+      status = Perform(line.get(), cancel, &code);
+      curl_multi_remove_handle(line->connections.get(), line->handle.get());
     }
-    long status = 0;  // NOLINT(google-runtime-int): the type of libcurl
-    curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
-    answer.response.status = static_cast<int>(status);
-    GiveBack(std::move(handle));
+    // What fails takes its connection along, which is in an unknown state.
+    ARROW_RETURN_NOT_OK(status);
+    if (answer.is_too_large) {
+      return MakeFailure(Failure::kFinal, "the answer of the server is too large");
+    }
+    if (code != CURLE_OK) {
+      return MakeFailure(IsFinal(code) ? Failure::kFinal : Failure::kTransient,
+                         std::string("the request failed: ") +
+                             (*reason != '\0' ? reason : curl_easy_strerror(code)));
+    }
+    long http_status = 0;  // NOLINT(google-runtime-int): the type of libcurl
+    curl_easy_getinfo(line->handle.get(), CURLINFO_RESPONSE_CODE, &http_status);
+    answer.response.status = static_cast<int>(http_status);
+    GiveBack(std::move(line));
     return std::move(answer.response);
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  // Send what was prepared, and wait for the end. An error is one of waiting, not of the request.
+  arrow::Status Perform(Line* line, const CancelToken& cancel, CURLcode* code) const {
+    curl_off_t num_bytes = -1;
+    auto last_progress = Clock::now();
+    while (true) {
+      int num_running = 0;
+      auto waited = curl_multi_perform(line->connections.get(), &num_running);
+      if (waited == CURLM_OK && num_running == 0) break;
+      ARROW_RETURN_NOT_OK(cancel.Check());
+      curl_off_t num_sent = 0;
+      curl_off_t num_received = 0;
+      curl_easy_getinfo(line->handle.get(), CURLINFO_SIZE_UPLOAD_T, &num_sent);
+      curl_easy_getinfo(line->handle.get(), CURLINFO_SIZE_DOWNLOAD_T, &num_received);
+      const auto now = Clock::now();
+      if (std::exchange(num_bytes, num_sent + num_received) != num_sent + num_received) {
+        last_progress = now;
+      } else if (std::chrono::duration<double>(now - last_progress).count() >
+                 settings_.idle_timeout_seconds) {
+        return MakeFailure(Failure::kTransient,
+                           "the server did not answer in time: see request_timeout");
+      }
+      if (waited == CURLM_OK) {
+        waited = curl_multi_poll(line->connections.get(), nullptr, 0, kWaitMilliseconds, nullptr);
+      }
+      if (waited != CURLM_OK) {
+        return MakeFailure(Failure::kTransient,
+                           std::string("the request failed: ") + curl_multi_strerror(waited));
+      }
+    }
+    int num_left = 0;
+    const CURLMsg* const message = curl_multi_info_read(line->connections.get(), &num_left);
+    *code = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+    return arrow::Status::OK();
+  }
+
   CURLcode Prepare(CURL* handle, const HttpRequest& request, Answer* answer, char* reason,
                    List* headers) const {
     CURLcode first = CURLE_OK;
@@ -135,9 +192,9 @@ class CurlClient : public HttpClient {
       const CURLcode code = curl_easy_setopt(handle, option, value);
       if (first == CURLE_OK) first = code;
     };
-    const auto number = [](double value) {
-      return static_cast<long>(std::clamp(value, 1.0, 1e9));  // NOLINT(google-runtime-int)
-    };
+    // NOLINTNEXTLINE(google-runtime-int): the type of libcurl
+    const auto connect_milliseconds =
+        static_cast<long>(std::clamp(settings_.connect_timeout_seconds * 1000, 1.0, 1e9));
     set(CURLOPT_ERRORBUFFER, reason);
     set(CURLOPT_URL, request.url.c_str());
     set(CURLOPT_PATH_AS_IS, 1L);
@@ -146,9 +203,7 @@ class CurlClient : public HttpClient {
     set(CURLOPT_FRESH_CONNECT, request.is_repeatable ? 0L : 1L);
     set(CURLOPT_PROXY, "");
     set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
-    set(CURLOPT_CONNECTTIMEOUT_MS, number(settings_.connect_timeout_seconds * 1000));
-    set(CURLOPT_LOW_SPEED_LIMIT, 1L);
-    set(CURLOPT_LOW_SPEED_TIME, number(std::ceil(settings_.idle_timeout_seconds)));
+    set(CURLOPT_CONNECTTIMEOUT_MS, connect_milliseconds);
     set(CURLOPT_EXPECT_100_TIMEOUT_MS, kExpectMilliseconds);
     if (!settings_.verify_certificates) {
       set(CURLOPT_SSL_VERIFYPEER, 0L);
@@ -189,28 +244,28 @@ class CurlClient : public HttpClient {
     if (!is_appended) *first = CURLE_OUT_OF_MEMORY;
   }
 
-  Handle TakeHandle() {
+  std::unique_ptr<Line> TakeLine() {
     {
       const std::lock_guard lock(mutex_);
       if (!idle_.empty()) {
-        Handle handle = std::move(idle_.back());
+        auto line = std::move(idle_.back());
         idle_.pop_back();
-        return handle;
+        return line;
       }
     }
-    return Handle(curl_easy_init());
+    return std::make_unique<Line>();
   }
 
   // Keeps the connection, and forgets the request with its credentials.
-  void GiveBack(Handle handle) {
-    curl_easy_reset(handle.get());
+  void GiveBack(std::unique_ptr<Line> line) {
+    curl_easy_reset(line->handle.get());
     const std::lock_guard lock(mutex_);
-    if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(handle));
+    if (idle_.size() < kMaxIdleLines) idle_.push_back(std::move(line));
   }
 
   const HttpSettings settings_;
   std::mutex mutex_;  // guards idle_; the client belongs to one process
-  std::vector<Handle> idle_;
+  std::vector<std::unique_ptr<Line>> idle_;
 };
 
 // libcurl in one process.

@@ -176,7 +176,8 @@ class LocalStore : public ObjectStore {
 
   arrow::Status CheckWritable() const override { return arrow::Status::OK(); }
 
-  arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path) const override {
+  arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(
+      const std::string& path, const CancelToken& /*cancel*/) const override {
     ARROW_ASSIGN_OR_RAISE(const auto location, Locate(path));
     return CreateLocalFile(root_, location);
   }

@@ -162,7 +162,8 @@ class MemoryStore : public ObjectStore {
 
   arrow::Status CheckWritable() const override { return arrow::Status::OK(); }
 
-  arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path) const override {
+  arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(
+      const std::string& path, const CancelToken& /*cancel*/) const override {
     ARROW_ASSIGN_OR_RAISE(auto key, KeyOf(path));
     return std::make_unique<MemoryWriter>(bucket_, std::move(key), LocationOf(path));
   }

@@ -12,6 +12,7 @@
 #include <arrow/result.h>
 #include <arrow/status.h>
 
+#include "croupier/cancel.h"
 #include "croupier/storage/failure.h"
 
 namespace croupier::storage {
@@ -27,41 +28,47 @@ class ClientObject {
 
 /// Writes to a service, by one request each: what an ObjectClient has whose service can be written.
 ///
-/// An error may come after the service did what it was asked for. Any number of threads.
+/// An error may come after the service did what it was asked for. A request that is cancelled ends
+/// within 0.1 s. Any number of threads.
 class ObjectWrites {
  public:
   virtual ~ObjectWrites() = default;
 
   /// Make an object, or replace the one there is.
-  virtual arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes) = 0;
+  virtual arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes,
+                            const CancelToken& cancel) = 0;
 
   /// Make an object unless there is one.
   ///
   /// \return whether this request made it
-  virtual arrow::Result<bool> PutIfAbsent(const std::string& path,
-                                          std::span<const uint8_t> bytes) = 0;
+  virtual arrow::Result<bool> PutIfAbsent(const std::string& path, std::span<const uint8_t> bytes,
+                                          const CancelToken& cancel) = 0;
 
   /// Delete an object; nothing happens if it is missing.
-  virtual arrow::Status Delete(const std::string& path) = 0;
+  virtual arrow::Status Delete(const std::string& path, const CancelToken& cancel) = 0;
 
   /// Begin an object that comes in parts, and is seen once it is complete.
   ///
   /// \return the name of the upload, for the calls that follow
-  virtual arrow::Result<std::string> BeginUpload(const std::string& path) = 0;
+  virtual arrow::Result<std::string> BeginUpload(const std::string& path,
+                                                 const CancelToken& cancel) = 0;
   /// Send a part.
   ///
   /// \param number from 1 on; a part that is sent again replaces the first
   /// \return its mark, for CompleteUpload
   virtual arrow::Result<std::string> UploadPart(const std::string& path, const std::string& upload,
-                                                int number, std::span<const uint8_t> bytes) = 0;
+                                                int number, std::span<const uint8_t> bytes,
+                                                const CancelToken& cancel) = 0;
   /// Make the object of its parts, unless there is one.
   ///
   /// \param marks of all parts, in order
   /// \return whether this request made it
   virtual arrow::Result<bool> CompleteUpload(const std::string& path, const std::string& upload,
-                                             std::span<const std::string> marks) = 0;
+                                             std::span<const std::string> marks,
+                                             const CancelToken& cancel) = 0;
   /// Forget the parts of an upload.
-  virtual arrow::Status AbortUpload(const std::string& path, const std::string& upload) = 0;
+  virtual arrow::Status AbortUpload(const std::string& path, const std::string& upload,
+                                    const CancelToken& cancel) = 0;
 
   /// Whether the service is known to obey the condition of PutIfAbsent. There are servers that
   /// speak its protocol and do not: whoever has tried it says so by Trust.

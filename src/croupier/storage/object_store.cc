@@ -74,7 +74,8 @@ arrow::Status ObjectStore::CheckWritable() const {
       "be written");
 }
 
-arrow::Result<std::unique_ptr<ObjectWriter>> ObjectStore::OpenWrite(const std::string&) const {
+arrow::Result<std::unique_ptr<ObjectWriter>> ObjectStore::OpenWrite(const std::string&,
+                                                                    const CancelToken&) const {
   return CheckWritable();
 }
 

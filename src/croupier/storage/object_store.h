@@ -124,8 +124,10 @@ class ObjectStore {
 
   /// Begin an object with a name that nothing else has, or will read before Close.
   ///
+  /// \param cancel asked while Append and Close wait for a network; lives as long as the writer
   /// \return IOError if there is such an object already, or the storage fails
-  virtual arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path) const;
+  virtual arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(
+      const std::string& path, const CancelToken& cancel = CancelToken::Never()) const;
 
   /// Make a whole object, durably, unless there is one of its name. Of several callers at the same
   /// time one wins; a reader sees the object whole or not at all, also after a crash.

@@ -165,9 +165,10 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
     return check ? check() : ObjectStore::CheckWritable();
   }
 
-  arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path) const override {
+  arrow::Result<std::unique_ptr<ObjectWriter>> OpenWrite(const std::string& path,
+                                                         const CancelToken& cancel) const override {
     ARROW_RETURN_NOT_OK(CheckWrite(path));
-    return BeginRemoteObject(connection_, shared_from_this(), path);
+    return BeginRemoteObject(connection_, shared_from_this(), path, cancel);
   }
 
   arrow::Result<bool> PutIfAbsent(const std::string& path,
@@ -179,7 +180,7 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
   arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes) const override {
     ARROW_RETURN_NOT_OK(CheckWrite(path));
     return connection_->SendWrite(path, CancelToken::Never(), [&](ObjectWrites* writes) {
-      return writes->Put(connection_->ServicePath(path), bytes);
+      return writes->Put(connection_->ServicePath(path), bytes, CancelToken::Never());
     });
   }
 
@@ -188,7 +189,7 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
     // Services do not say whether there was an object.
     ARROW_RETURN_NOT_OK(Open(path, std::nullopt, CancelToken::Never()).status());
     return connection_->SendWrite(path, CancelToken::Never(), [&](ObjectWrites* writes) {
-      return writes->Delete(connection_->ServicePath(path));
+      return writes->Delete(connection_->ServicePath(path), CancelToken::Never());
     });
   }
 
@@ -204,7 +205,7 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
         [paths, connection = connection_](size_t i, const CancelToken& abandoned) {
           const auto& path = (*paths)[i];
           return connection->SendWrite(path, abandoned, [&](ObjectWrites* writes) {
-            return writes->Delete(connection->ServicePath(path));
+            return writes->Delete(connection->ServicePath(path), abandoned);
           });
         },
         RemoteHabits().num_concurrent, CancelToken::Never());

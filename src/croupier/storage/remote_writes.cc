@@ -1,6 +1,7 @@
 #include "croupier/storage/remote_writes.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <deque>
@@ -43,13 +44,13 @@ arrow::Result<Match> Compare(const ObjectStore& store, const std::string& path, 
 }
 
 arrow::Result<bool> PutOrFindOwn(const RemoteConnection& connection, const ObjectStore& store,
-                                 const std::string& path, Bytes bytes) {
+                                 const std::string& path, Bytes bytes, const CancelToken& cancel) {
   bool is_ours = false;
   // After a failure nobody knows whether the service has done what it was asked for.
   bool is_sure = true;
   ARROW_RETURN_NOT_OK(
-      connection.SendWrite(path, CancelToken::Never(), [&](ObjectWrites* writes) -> arrow::Status {
-        auto put = writes->PutIfAbsent(connection.ServicePath(path), bytes);
+      connection.SendWrite(path, cancel, [&](ObjectWrites* writes) -> arrow::Status {
+        auto put = writes->PutIfAbsent(connection.ServicePath(path), bytes, cancel);
         if (put.ok()) {
           is_ours = *put;
         } else {
@@ -74,17 +75,17 @@ arrow::Status TryCondition(const RemoteConnection& connection, const std::string
   if (connection.is_trusted()) return arrow::Status::OK();
   const std::string path = beside.substr(0, beside.rfind('/') + 1) + RandomName();
   const std::string service_path = connection.ServicePath(path);
+  const auto& never = CancelToken::Never();
   bool is_made = true;
   for (int i = 0; i < 2; ++i) {
-    ARROW_RETURN_NOT_OK(connection.SendWrite(path, CancelToken::Never(), [&](ObjectWrites* writes) {
-      const auto put = writes->PutIfAbsent(service_path, {}).Value(&is_made);
+    ARROW_RETURN_NOT_OK(connection.SendWrite(path, never, [&](ObjectWrites* writes) {
+      const auto put = writes->PutIfAbsent(service_path, {}, never).Value(&is_made);
       if (put.ok() && !is_made) writes->Trust();
       return put;
     }));
   }
-  const auto deleted = connection.SendWrite(path, CancelToken::Never(), [&](ObjectWrites* writes) {
-    return writes->Delete(service_path);
-  });
+  const auto deleted = connection.SendWrite(
+      path, never, [&](ObjectWrites* writes) { return writes->Delete(service_path, never); });
   static_cast<void>(deleted);  // clean-ups know the name
   if (!is_made) return arrow::Status::OK();
   return arrow::Status::NotImplemented(
@@ -93,7 +94,7 @@ arrow::Status TryCondition(const RemoteConnection& connection, const std::string
       "other's versions");
 }
 
-// A time after which nothing is sent again.
+// A time after which nothing is waited for.
 class Deadline : public CancelToken {
  public:
   explicit Deadline(std::chrono::steady_clock::duration from_now)
@@ -104,22 +105,37 @@ class Deadline : public CancelToken {
   const std::chrono::steady_clock::time_point end_;
 };
 
+// Says stop if the user does, or the writer is given up.
+class UploadToken : public CancelToken {
+ public:
+  explicit UploadToken(const CancelToken& user) : user_(user) {}
+  void GiveUp() { is_given_up_ = true; }
+  bool cancelled() const override { return is_given_up_ || user_.cancelled(); }
+
+ private:
+  const CancelToken& user_;
+  std::atomic<bool> is_given_up_{false};
+};
+
 class RemoteUpload : public ObjectWriter {
  public:
   RemoteUpload(std::shared_ptr<const RemoteConnection> connection,
-               std::shared_ptr<const ObjectStore> store, std::string path)
+               std::shared_ptr<const ObjectStore> store, std::string path,
+               const CancelToken& cancel)
       : connection_(std::move(connection)),
         store_(std::move(store)),
         path_(std::move(path)),
-        service_path_(connection_->ServicePath(path_)) {}
+        service_path_(connection_->ServicePath(path_)),
+        cancel_(cancel) {}
 
   ~RemoteUpload() override {
-    abandoned_.Cancel();
+    cancel_.GiveUp();
     under_way_.clear();  // joins
     if (upload_.empty() || is_complete_) return;
-    const auto aborted = connection_->SendWrite(
-        path_, Deadline(kAbortPatience),
-        [&](ObjectWrites* writes) { return writes->AbortUpload(service_path_, upload_); });
+    const Deadline deadline(kAbortPatience);
+    const auto aborted = connection_->SendWrite(path_, deadline, [&](ObjectWrites* writes) {
+      return writes->AbortUpload(service_path_, upload_, deadline);
+    });
     static_cast<void>(aborted);  // the service forgets parts by a rule of the bucket
   }
 
@@ -142,7 +158,8 @@ class RemoteUpload : public ObjectWriter {
     if (is_closed_) return Closed();
     is_closed_ = true;
     if (upload_.empty()) {
-      ARROW_ASSIGN_OR_RAISE(const bool is_ours, PutOrFindOwn(*connection_, *store_, path_, part_));
+      ARROW_ASSIGN_OR_RAISE(const bool is_ours,
+                            PutOrFindOwn(*connection_, *store_, path_, part_, cancel_));
       return is_ours ? arrow::Status::OK() : Exists();
     }
     ARROW_RETURN_NOT_OK(StartPart());
@@ -171,10 +188,9 @@ class RemoteUpload : public ObjectWriter {
 
   arrow::Status StartPart() {
     if (upload_.empty()) {
-      ARROW_RETURN_NOT_OK(
-          connection_->SendWrite(path_, CancelToken::Never(), [&](ObjectWrites* writes) {
-            return writes->BeginUpload(service_path_).Value(&upload_);
-          }));
+      ARROW_RETURN_NOT_OK(connection_->SendWrite(path_, cancel_, [&](ObjectWrites* writes) {
+        return writes->BeginUpload(service_path_, cancel_).Value(&upload_);
+      }));
     }
     if (num_parts_ == kMaxParts) {
       return arrow::Status::CapacityError(connection_->LocationOf(path_), ": more than ", kMaxParts,
@@ -187,8 +203,8 @@ class RemoteUpload : public ObjectWriter {
     part->bytes.swap(part_);
     part->thread = std::jthread([this, part, number] {
       const auto status =
-          connection_->SendWrite(path_, abandoned_, [&](ObjectWrites* writes) -> arrow::Status {
-            part->mark = writes->UploadPart(service_path_, upload_, number, part->bytes);
+          connection_->SendWrite(path_, cancel_, [&](ObjectWrites* writes) -> arrow::Status {
+            part->mark = writes->UploadPart(service_path_, upload_, number, part->bytes, cancel_);
             return part->mark.status();
           });
       if (!status.ok()) part->mark = status;
@@ -208,9 +224,9 @@ class RemoteUpload : public ObjectWriter {
   arrow::Status Complete() {
     bool is_ours = false;
     bool is_sure = true;
-    const auto status = connection_->SendWrite(
-        path_, CancelToken::Never(), [&](ObjectWrites* writes) -> arrow::Status {
-          auto completed = writes->CompleteUpload(service_path_, upload_, marks_);
+    const auto status =
+        connection_->SendWrite(path_, cancel_, [&](ObjectWrites* writes) -> arrow::Status {
+          auto completed = writes->CompleteUpload(service_path_, upload_, marks_, cancel_);
           if (completed.ok()) {
             is_ours = *completed;
           } else if (!is_sure) {
@@ -249,7 +265,7 @@ class RemoteUpload : public ObjectWriter {
   std::vector<std::string> marks_;
   bool is_closed_ = false;
   bool is_complete_ = false;
-  CancelFlag abandoned_;
+  UploadToken cancel_;
   std::deque<std::unique_ptr<Part>> under_way_;  // last: its threads use the rest
 };
 
@@ -258,13 +274,15 @@ class RemoteUpload : public ObjectWriter {
 arrow::Result<bool> PutRemoteIfAbsent(const RemoteConnection& connection, const ObjectStore& store,
                                       const std::string& path, Bytes bytes) {
   ARROW_RETURN_NOT_OK(TryCondition(connection, path));
-  return PutOrFindOwn(connection, store, path, bytes);
+  // Not to be cancelled: then nobody would know whether it is there.
+  return PutOrFindOwn(connection, store, path, bytes, CancelToken::Never());
 }
 
 std::unique_ptr<ObjectWriter> BeginRemoteObject(std::shared_ptr<const RemoteConnection> connection,
                                                 std::shared_ptr<const ObjectStore> store,
-                                                std::string path) {
-  return std::make_unique<RemoteUpload>(std::move(connection), std::move(store), std::move(path));
+                                                std::string path, const CancelToken& cancel) {
+  return std::make_unique<RemoteUpload>(std::move(connection), std::move(store), std::move(path),
+                                        cancel);
 }
 
 }  // namespace croupier::storage

@@ -32,8 +32,9 @@ arrow::Result<bool> PutRemoteIfAbsent(const RemoteConnection& connection, const 
 /// small object is one request. Nothing is to be seen before Close, and parts are forgotten if that
 /// is not called or fails.
 /// \param store as above
+/// \param cancel asked while Append and Close wait; lives as long as the writer
 std::unique_ptr<ObjectWriter> BeginRemoteObject(std::shared_ptr<const RemoteConnection> connection,
                                                 std::shared_ptr<const ObjectStore> store,
-                                                std::string path);
+                                                std::string path, const CancelToken& cancel);
 
 }  // namespace croupier::storage

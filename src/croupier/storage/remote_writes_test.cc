@@ -1,5 +1,6 @@
 #include "croupier/storage/remote_writes.h"
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -133,6 +134,27 @@ TEST_F(RemoteWritesTest, AnUploadThatIsGivenUpIsForgotten) {
     EXPECT_EQ(service_->num_open_uploads(), 1);
   }
   EXPECT_TRUE(service_->objects().empty());
+  EXPECT_EQ(service_->num_open_uploads(), 0);
+}
+
+TEST_F(RemoteWritesTest, AnUploadEndsSoonWhenCancelled) {
+  CancelFlag cancel;
+  const auto store = test::StoreOf(service_, {.max_retries = 1000,
+                                              .total_seconds = 1000,
+                                              .first_delay_seconds = 100,
+                                              .max_delay_seconds = 100});
+  service_->SetFaults([&](int, const std::string& kind) {
+    Fault fault;
+    if (kind == "part") {
+      fault.status = Fails(Failure::kThrottled);
+      cancel.Cancel();
+    }
+    return fault;
+  });
+  auto writer = store->OpenWrite("a", cancel).ValueOrDie();
+  ASSERT_TRUE(writer->Append(BytesOf(std::string(9 << 20, 'x'))).ok());
+  EXPECT_TRUE(writer->Close().IsCancelled());
+  writer.reset();
   EXPECT_EQ(service_->num_open_uploads(), 0);
 }
 

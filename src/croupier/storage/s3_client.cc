@@ -87,28 +87,32 @@ class S3Writes : public ObjectWrites {
     if (access_.endpoint.authority.empty()) Trust();
   }
 
-  arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes) override {
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, "", Binary(), bytes));
+  arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes,
+                    const CancelToken& cancel) override {
+    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, "", Binary(), bytes, cancel));
     return Check(response);
   }
 
-  arrow::Result<bool> PutIfAbsent(const std::string& path,
-                                  std::span<const uint8_t> bytes) override {
+  arrow::Result<bool> PutIfAbsent(const std::string& path, std::span<const uint8_t> bytes,
+                                  const CancelToken& cancel) override {
     auto headers = Binary();
     headers.push_back(kUnlessThere);
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, "", std::move(headers), bytes));
+    ARROW_ASSIGN_OR_RAISE(const auto response,
+                          Send("PUT", path, "", std::move(headers), bytes, cancel));
     if (response.status == kPreconditionFailed) return false;
     ARROW_RETURN_NOT_OK(Check(response));
     return true;
   }
 
-  arrow::Status Delete(const std::string& path) override {
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("DELETE", path, "", {}, {}));
+  arrow::Status Delete(const std::string& path, const CancelToken& cancel) override {
+    ARROW_ASSIGN_OR_RAISE(const auto response, Send("DELETE", path, "", {}, {}, cancel));
     return Check(response);
   }
 
-  arrow::Result<std::string> BeginUpload(const std::string& path) override {
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("POST", path, "?uploads=", Binary(), {}));
+  arrow::Result<std::string> BeginUpload(const std::string& path,
+                                         const CancelToken& cancel) override {
+    ARROW_ASSIGN_OR_RAISE(const auto response,
+                          Send("POST", path, "?uploads=", Binary(), {}, cancel));
     ARROW_RETURN_NOT_OK(Check(response));
     auto upload = XmlText(response.body, "UploadId");
     if (upload.empty()) return MakeFailure(Failure::kFinal, "the server began no upload");
@@ -116,10 +120,11 @@ class S3Writes : public ObjectWrites {
   }
 
   arrow::Result<std::string> UploadPart(const std::string& path, const std::string& upload,
-                                        int number, std::span<const uint8_t> bytes) override {
+                                        int number, std::span<const uint8_t> bytes,
+                                        const CancelToken& cancel) override {
     const std::string query = "?partNumber=" + std::to_string(number) +
                               "&uploadId=" + PercentEncode(upload, /*keep_slashes=*/false);
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, query, Binary(), bytes));
+    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, query, Binary(), bytes, cancel));
     ARROW_RETURN_NOT_OK(Check(response));
     const auto tag = response.headers.find("etag");
     if (tag == response.headers.end() || tag->second.empty()) {
@@ -129,7 +134,8 @@ class S3Writes : public ObjectWrites {
   }
 
   arrow::Result<bool> CompleteUpload(const std::string& path, const std::string& upload,
-                                     std::span<const std::string> marks) override {
+                                     std::span<const std::string> marks,
+                                     const CancelToken& cancel) override {
     std::string body =
         "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
     for (size_t i = 0; i < marks.size(); ++i) {
@@ -141,7 +147,7 @@ class S3Writes : public ObjectWrites {
     ARROW_ASSIGN_OR_RAISE(
         const auto response,
         Send("POST", path, query, {{"Content-Type", "application/xml"}, kUnlessThere},
-             {reinterpret_cast<const uint8_t*>(body.data()), body.size()}));
+             {reinterpret_cast<const uint8_t*>(body.data()), body.size()}, cancel));
     if (response.status == kPreconditionFailed) return false;
     ARROW_RETURN_NOT_OK(Check(response));
     // The status is sent before the parts are put together: what fails then is told in the body.
@@ -150,9 +156,10 @@ class S3Writes : public ObjectWrites {
     return S3Refusal(500, response.body);
   }
 
-  arrow::Status AbortUpload(const std::string& path, const std::string& upload) override {
+  arrow::Status AbortUpload(const std::string& path, const std::string& upload,
+                            const CancelToken& cancel) override {
     const std::string query = "?uploadId=" + PercentEncode(upload, /*keep_slashes=*/false);
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("DELETE", path, query, {}, {}));
+    ARROW_ASSIGN_OR_RAISE(const auto response, Send("DELETE", path, query, {}, {}, cancel));
     return Check(response);
   }
 
@@ -166,7 +173,7 @@ class S3Writes : public ObjectWrites {
 
   arrow::Result<HttpResponse> Send(const char* method, const std::string& path,
                                    const std::string& query, Headers headers,
-                                   std::span<const uint8_t> body) {
+                                   std::span<const uint8_t> body, const CancelToken& cancel) {
     ARROW_ASSIGN_OR_RAISE(HttpClient* const http, Http());
     HttpRequest request;
     request.method = method;
@@ -179,7 +186,7 @@ class S3Writes : public ObjectWrites {
     const AwsSigner signer = {access_.region, credentials.access_key_id,
                               credentials.secret_access_key, credentials.session_token};
     if (!credentials.access_key_id.empty()) request.signer = &signer;
-    return http->Send(request);
+    return http->Send(request, cancel);
   }
 
   arrow::Result<HttpClient*> Http() {

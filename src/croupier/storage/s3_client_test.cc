@@ -22,7 +22,8 @@ class FakeHttp : public HttpClient {
     bool is_repeatable = true;
   };
 
-  arrow::Result<HttpResponse> Send(const HttpRequest& request) override {
+  arrow::Result<HttpResponse> Send(const HttpRequest& request,
+                                   const CancelToken& /*cancel*/) override {
     const auto* const signer = request.signer;
     sent.push_back({request.method,
                     request.url,
@@ -63,11 +64,12 @@ class S3ClientTest : public ::testing::Test {
   std::shared_ptr<ObjectClient> client_;
 };
 
+const CancelToken& kNever = CancelToken::Never();
 const std::vector<uint8_t> kBytes = {'a', 'b', 'c'};
 
 TEST_F(S3ClientTest, AConditionalPutHasItsHeaderAndIsSigned) {
   Answer(200);
-  EXPECT_TRUE(writes().PutIfAbsent("bucket/a b/1.manifest", kBytes).ValueOrDie());
+  EXPECT_TRUE(writes().PutIfAbsent("bucket/a b/1.manifest", kBytes, kNever).ValueOrDie());
   const auto& sent = http_->sent.at(0);
   EXPECT_EQ(sent.method, "PUT");
   EXPECT_EQ(sent.url, "http://localhost:9000/bucket/a%20b/1.manifest");
@@ -76,12 +78,12 @@ TEST_F(S3ClientTest, AConditionalPutHasItsHeaderAndIsSigned) {
   EXPECT_EQ(sent.headers.back(), (std::pair<std::string, std::string>("If-None-Match", "*")));
   EXPECT_FALSE(sent.is_repeatable);
   Answer(412, "<Error><Code>PreconditionFailed</Code></Error>");
-  EXPECT_FALSE(writes().PutIfAbsent("bucket/a", kBytes).ValueOrDie());
+  EXPECT_FALSE(writes().PutIfAbsent("bucket/a", kBytes, kNever).ValueOrDie());
 }
 
 TEST_F(S3ClientTest, AnUnconditionalPutHasNoCondition) {
   Answer(200);
-  ASSERT_TRUE(writes().Put("bucket/a", kBytes).ok());
+  ASSERT_TRUE(writes().Put("bucket/a", kBytes, kNever).ok());
   for (const auto& [name, value] : http_->sent.at(0).headers) EXPECT_NE(name, "If-None-Match");
   EXPECT_TRUE(http_->sent.at(0).is_repeatable);
 }
@@ -89,56 +91,56 @@ TEST_F(S3ClientTest, AnUnconditionalPutHasNoCondition) {
 TEST_F(S3ClientTest, WithoutCredentialsNothingIsSigned) {
   credentials_ = {};
   Answer(200);
-  ASSERT_TRUE(writes().Put("bucket/a", kBytes).ok());
+  ASSERT_TRUE(writes().Put("bucket/a", kBytes, kNever).ok());
   EXPECT_EQ(http_->sent.at(0).signer, "");
 }
 
 TEST_F(S3ClientTest, CredentialsAreAskedForByEachRequest) {
   Answer(200);
   Answer(204);
-  ASSERT_TRUE(writes().Put("bucket/a", kBytes).ok());
+  ASSERT_TRUE(writes().Put("bucket/a", kBytes, kNever).ok());
   credentials_.access_key_id = "newer";
-  ASSERT_TRUE(writes().Delete("bucket/a").ok());
+  ASSERT_TRUE(writes().Delete("bucket/a", kNever).ok());
   EXPECT_EQ(http_->sent.at(1).signer, "eu-central-1 newer secret token");
 }
 
 TEST_F(S3ClientTest, AnUploadIsBegunSentAndCompleted) {
   Answer(200, "<R><UploadId>a/b+c&amp;=</UploadId></R>");
-  const auto upload = writes().BeginUpload("bucket/x").ValueOrDie();
+  const auto upload = writes().BeginUpload("bucket/x", kNever).ValueOrDie();
   EXPECT_EQ(upload, "a/b+c&=");
   EXPECT_EQ(http_->sent.back().url, "http://localhost:9000/bucket/x?uploads=");
   Answer(200, "", "\"e1\"");
   const std::vector<std::string> marks = {
-      writes().UploadPart("bucket/x", upload, 1, kBytes).ValueOrDie()};
+      writes().UploadPart("bucket/x", upload, 1, kBytes, kNever).ValueOrDie()};
   EXPECT_EQ(marks.front(), "\"e1\"");
   EXPECT_EQ(http_->sent.back().url,
             "http://localhost:9000/bucket/x?partNumber=1&uploadId=a%2Fb%2Bc%26%3D");
   Answer(200, "<CompleteMultipartUploadResult/>");
-  EXPECT_TRUE(writes().CompleteUpload("bucket/x", upload, marks).ValueOrDie());
+  EXPECT_TRUE(writes().CompleteUpload("bucket/x", upload, marks, kNever).ValueOrDie());
   EXPECT_EQ(http_->sent.back().body,
             "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Part>"
             "<PartNumber>1</PartNumber><ETag>&quot;e1&quot;</ETag></Part>"
             "</CompleteMultipartUpload>");
   Answer(204);
-  ASSERT_TRUE(writes().AbortUpload("bucket/x", upload).ok());
+  ASSERT_TRUE(writes().AbortUpload("bucket/x", upload, kNever).ok());
   EXPECT_EQ(http_->sent.back().method, "DELETE");
 }
 
 TEST_F(S3ClientTest, AnUploadThatFailsWithStatus200IsAFailure) {
   const std::vector<std::string> marks = {"e"};
   Answer(200, "<Error><Code>InternalError</Code><Message>again</Message></Error>");
-  const auto status = writes().CompleteUpload("bucket/x", "id", marks).status();
+  const auto status = writes().CompleteUpload("bucket/x", "id", marks, kNever).status();
   EXPECT_EQ(status.message(), "HTTP status 500, InternalError, again");
   EXPECT_EQ(Classify(status), Failure::kTransient);
   Answer(200, "<Error><Code>PreconditionFailed</Code></Error>");
-  EXPECT_FALSE(writes().CompleteUpload("bucket/x", "id", marks).ValueOrDie());
+  EXPECT_FALSE(writes().CompleteUpload("bucket/x", "id", marks, kNever).ValueOrDie());
 }
 
 TEST_F(S3ClientTest, AnAnswerWithoutWhatIsNeededIsAnError) {
   Answer(200, "<R><UploadId></UploadId></R>");
-  EXPECT_TRUE(writes().BeginUpload("bucket/x").status().IsIOError());
+  EXPECT_TRUE(writes().BeginUpload("bucket/x", kNever).status().IsIOError());
   Answer(200);
-  EXPECT_TRUE(writes().UploadPart("bucket/x", "id", 1, kBytes).status().IsIOError());
+  EXPECT_TRUE(writes().UploadPart("bucket/x", "id", 1, kBytes, kNever).status().IsIOError());
 }
 
 TEST_F(S3ClientTest, KnowsWhatARefusalMeans) {

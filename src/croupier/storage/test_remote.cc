@@ -51,25 +51,27 @@ class FaultyWrites : public ObjectWrites {
  public:
   explicit FaultyWrites(std::shared_ptr<FaultyService> service) : service_(std::move(service)) {}
 
-  arrow::Status Put(const std::string& path, Bytes bytes) override {
+  arrow::Status Put(const std::string& path, Bytes bytes, const CancelToken& /*cancel*/) override {
     return service_->Do("put", [&] {
       service_->objects_[path] = Text(bytes);
       return arrow::Status::OK();
     });
   }
 
-  arrow::Result<bool> PutIfAbsent(const std::string& path, Bytes bytes) override {
+  arrow::Result<bool> PutIfAbsent(const std::string& path, Bytes bytes,
+                                  const CancelToken& /*cancel*/) override {
     return MakeUnlessThere("put if absent", path, [&] { return Text(bytes); });
   }
 
-  arrow::Status Delete(const std::string& path) override {
+  arrow::Status Delete(const std::string& path, const CancelToken& /*cancel*/) override {
     return service_->Do("delete", [&] {
       service_->objects_.erase(path);
       return arrow::Status::OK();
     });
   }
 
-  arrow::Result<std::string> BeginUpload(const std::string& path) override {
+  arrow::Result<std::string> BeginUpload(const std::string& path,
+                                         const CancelToken& /*cancel*/) override {
     std::string upload;
     ARROW_RETURN_NOT_OK(service_->Do("begin", [&] {
       upload = path + " #" + std::to_string(++service_->num_uploads_);
@@ -80,7 +82,8 @@ class FaultyWrites : public ObjectWrites {
   }
 
   arrow::Result<std::string> UploadPart(const std::string& /*path*/, const std::string& upload,
-                                        int number, Bytes bytes) override {
+                                        int number, Bytes bytes,
+                                        const CancelToken& /*cancel*/) override {
     ARROW_RETURN_NOT_OK(service_->Do("part", [&]() -> arrow::Status {
       if (!service_->uploads_.contains(upload)) return Fails(Failure::kFinal);
       service_->uploads_[upload][number] = Text(bytes);
@@ -90,7 +93,8 @@ class FaultyWrites : public ObjectWrites {
   }
 
   arrow::Result<bool> CompleteUpload(const std::string& path, const std::string& upload,
-                                     std::span<const std::string> marks) override {
+                                     std::span<const std::string> marks,
+                                     const CancelToken& /*cancel*/) override {
     return MakeUnlessThere("complete", path, [&]() -> arrow::Result<std::string> {
       const auto found = service_->uploads_.find(upload);
       if (found == service_->uploads_.end()) return Fails(Failure::kFinal);
@@ -105,7 +109,8 @@ class FaultyWrites : public ObjectWrites {
     });
   }
 
-  arrow::Status AbortUpload(const std::string& /*path*/, const std::string& upload) override {
+  arrow::Status AbortUpload(const std::string& /*path*/, const std::string& upload,
+                            const CancelToken& /*cancel*/) override {
     return service_->Do("abort", [&] {
       service_->uploads_.erase(upload);
       return arrow::Status::OK();

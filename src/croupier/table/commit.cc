@@ -50,8 +50,10 @@ enum class Outcome : uint8_t { kWon, kLost, kAbsent, kUnknown };
 // Publishes one version, and knows whose it is.
 class Publication {
  public:
-  Publication(std::shared_ptr<const ObjectStore> store, std::string branch)
-      : store_(std::move(store)), branch_(std::move(branch)) {}
+  // cancel is asked until there is a manifest to publish.
+  Publication(std::shared_ptr<const ObjectStore> store, std::string branch,
+              const CancelToken& cancel)
+      : store_(std::move(store)), branch_(std::move(branch)), cancel_(cancel) {}
 
   // \return whether the version is ours; an error if it is not, and not another writer's
   arrow::Result<bool> Publish(Change* change, ManifestDraft draft, format::ManifestNaming naming,
@@ -62,14 +64,13 @@ class Publication {
     const auto message = transaction.Write(body);
 
     // A reader of its name must find the file: it is complete before the manifest is there.
-    NewFiles transaction_file(store_);
+    NewFiles transaction_file(store_, cancel_);
     std::string file_name;
     if (!draft.has_inline_transactions_only() ||
         message.size() > format::kMaxInlineTransactionBytes) {
       file_name = transaction.FileName();
-      const std::string path = LanceDataset::PathOf(branch_) + "_transactions/" + file_name;
-      ARROW_ASSIGN_OR_RAISE(auto writer, store_->OpenWrite(path));
-      transaction_file.Add(path);
+      ARROW_ASSIGN_OR_RAISE(auto writer, transaction_file.Begin(LanceDataset::PathOf(branch_) +
+                                                                "_transactions/" + file_name));
       ARROW_RETURN_NOT_OK(writer->Append(message));
       ARROW_RETURN_NOT_OK(writer->Close());
     }
@@ -114,6 +115,7 @@ class Publication {
 
   const std::shared_ptr<const ObjectStore> store_;
   const std::string branch_;
+  const CancelToken& cancel_;
 };
 
 std::string NameOf(Transaction::Operation operation) {
@@ -191,6 +193,12 @@ arrow::Result<Progress> LookAtNewerVersions(const ObjectStore& store, const std:
 
 }  // namespace
 
+arrow::Result<std::unique_ptr<storage::ObjectWriter>> NewFiles::Begin(const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(auto writer, store_->OpenWrite(path, cancel_));
+  paths_.push_back(path);
+  return writer;
+}
+
 void NewFiles::Delete() {
   for (const auto& path : paths_) {
     const auto ignored = store_->Delete(path);
@@ -211,7 +219,7 @@ arrow::Result<Committed> Commit(const std::shared_ptr<const ObjectStore>& store,
   VersionFile base = *std::move(found);
   ARROW_RETURN_NOT_OK(format::CheckWriterFlags(*base.file.manifest));
   ARROW_RETURN_NOT_OK(change->Prepare(base));
-  Publication publication(store, branch);
+  Publication publication(store, branch, cancel);
   for (int attempt = 1; attempt <= options.max_attempts; ++attempt) {
     if (attempt > 1) ARROW_RETURN_NOT_OK(WaitBeforeAttempt(attempt, cancel));
     if (change->is_empty()) return Committed{base.version(), 0};
@@ -253,7 +261,7 @@ arrow::Result<Committed> CommitFirst(const std::shared_ptr<const ObjectStore>& s
   ARROW_RETURN_NOT_OK(options.cancel->Check());
   ARROW_ASSIGN_OR_RAISE(const auto names, LanceDataset::ListManifests(*store, "", *options.cancel));
   if (!names.empty()) return TableExists(store->location());
-  Publication publication(store, "");
+  Publication publication(store, "", *options.cancel);
   ARROW_ASSIGN_OR_RAISE(const bool won, publication.Publish(change, std::move(draft),
                                                             format::ManifestNaming::kV2, 0));
   if (!won) return TableExists(store->location());

@@ -19,13 +19,15 @@ namespace croupier::table {
 /// Files that a change has written, and that go again unless a version refers to them.
 class NewFiles {
  public:
-  explicit NewFiles(std::shared_ptr<const storage::ObjectStore> store) : store_(std::move(store)) {}
+  /// \param cancel asked while a file is written; lives as long as this and the writers
+  NewFiles(std::shared_ptr<const storage::ObjectStore> store, const CancelToken& cancel)
+      : store_(std::move(store)), cancel_(cancel) {}
   NewFiles(const NewFiles&) = delete;
   NewFiles& operator=(const NewFiles&) = delete;
   ~NewFiles() { Delete(); }
 
-  const std::shared_ptr<const storage::ObjectStore>& store() const { return store_; }
-  void Add(std::string path) { paths_.push_back(std::move(path)); }
+  /// Begin a file.
+  arrow::Result<std::unique_ptr<storage::ObjectWriter>> Begin(const std::string& path);
   /// Leave the files: a version refers to them, or may do so.
   void Keep() { paths_.clear(); }
   /// Delete the files; what cannot be deleted is left to a clean-up.
@@ -33,6 +35,7 @@ class NewFiles {
 
  private:
   const std::shared_ptr<const storage::ObjectStore> store_;
+  const CancelToken& cancel_;
   std::vector<std::string> paths_;
 };
 

@@ -71,9 +71,9 @@ class FaultyStore : public ObjectStore {
 
   arrow::Status CheckWritable() const override { return arrow::Status::OK(); }
   arrow::Result<std::unique_ptr<storage::ObjectWriter>> OpenWrite(
-      const std::string& path) const override {
+      const std::string& path, const CancelToken& cancel) const override {
     if (Next(path) != Fault::kNone) return DiskFull();
-    ARROW_ASSIGN_OR_RAISE(auto writer, store_->OpenWrite(path));
+    ARROW_ASSIGN_OR_RAISE(auto writer, store_->OpenWrite(path, cancel));
     return std::make_unique<Writer>(this, path, std::move(writer));
   }
   arrow::Result<bool> PutIfAbsent(const std::string& path, Bytes bytes) const override {

@@ -15,9 +15,7 @@ arrow::Result<std::unique_ptr<NewDataFile>> NewDataFile::Create(const DataPlace&
                                                                 arrow::MemoryPool* pool) {
   std::unique_ptr<NewDataFile> file(new NewDataFile());
   file->name_ = NewDataFileName();
-  const std::string path = place.directory + file->name_;
-  ARROW_ASSIGN_OR_RAISE(file->object_, place.files->store()->OpenWrite(path));
-  place.files->Add(path);
+  ARROW_ASSIGN_OR_RAISE(file->object_, place.files->Begin(place.directory + file->name_));
   format::DataFileWriterOptions options;
   options.version = place.version;
   options.pool = pool;

@@ -120,8 +120,7 @@ arrow::Status RowsChange::RemoveRows(const LanceTable& table, std::vector<uint64
     file.num_deleted_rows = static_cast<uint64_t>(deleted->num_deleted());
     const std::string path =
         LanceDataset::PathOf(context().branch) + "_deletions/" + file.Name(fragment_id);
-    ARROW_ASSIGN_OR_RAISE(auto writer, files()->store()->OpenWrite(path));
-    files()->Add(path);
+    ARROW_ASSIGN_OR_RAISE(auto writer, files()->Begin(path));
     ARROW_RETURN_NOT_OK(writer->Append(deleted->WriteBitmap()));
     ARROW_RETURN_NOT_OK(writer->Close());
     deletions_.emplace(fragment_id, file);

@@ -31,7 +31,8 @@ struct ChangeContext {
 class TableChange : public Change {
  public:
   explicit TableChange(ChangeContext context)
-      : context_(std::move(context)), files_(context_.dataset->store()) {}
+      : context_(std::move(context)),
+        files_(context_.dataset->store(), *context_.options->cancel) {}
 
   NewFiles* files() override { return &files_; }
 
