@@ -318,6 +318,15 @@ def test_other_object_stores_say_why_they_are_not_written(uri, options):
         TableWriter.create(f"{uri}/t.lance", rows_of(0, 3), storage_options=options)
 
 
+def test_objects_are_encrypted_as_the_options_say(uri, s3_options, service):
+    options = {**s3_options, "aws_server_side_encryption": "AES256"}
+    table = croupier.connect(uri, storage_options=options).create_table("t", rows_of(0, 3))
+    for name in keys(service, table.uri):
+        key = f"{table.uri}/{name}".removeprefix(f"s3://{BUCKET}/")
+        assert service.head_object(Bucket=BUCKET, Key=key)["ServerSideEncryption"] == "AES256"
+    assert ids(table.uri, s3_options) == [0, 1, 2]
+
+
 def test_a_dropped_table_leaves_nothing_and_can_be_made_again(table, service, s3_options):
     folder = table.uri.rpartition("/")[0]
     database = croupier.connect(folder, storage_options=s3_options)

@@ -89,6 +89,7 @@ arrow::Result<std::shared_ptr<ObjectClient>> MakeS3ClientOf(const S3Settings& se
   access.virtual_hosted = settings.virtual_hosted;
   access.region = std::move(service.region);
   access.credentials = std::move(service.credentials);
+  access.object_headers = settings.object_headers;
   HttpSettings http;
   http.connect_timeout_seconds = settings.client.connect_timeout_seconds;
   http.idle_timeout_seconds = settings.client.request_timeout_seconds;
@@ -165,8 +166,10 @@ arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
   // What is wrong with the settings should be known now, not at the first read.
   if (uri.scheme == "s3") {
     ARROW_RETURN_NOT_OK(LoadS3Library());
-    ARROW_RETURN_NOT_OK(settings.ForS3().status());
-    options.check_writable = &LoadHttpLibrary;
+    ARROW_ASSIGN_OR_RAISE(const auto s3, settings.ForS3());
+    options.check_writable = [writable = s3.writable] {
+      return writable.ok() ? LoadHttpLibrary() : writable;
+    };
   } else if (uri.scheme == "gs") {
     ARROW_RETURN_NOT_OK(settings.ForGcs().status());
   } else {

@@ -48,6 +48,8 @@ struct EndList {
 using List = std::unique_ptr<curl_slist, EndList>;
 
 bool Append(const std::string& line, List* list) {
+  // What follows a line end would be another header.
+  if (line.find_first_of("\r\n") != line.npos) return false;
   curl_slist* const longer = curl_slist_append(list->get(), line.c_str());
   if (longer == nullptr) return false;
   (void)list->release();
@@ -222,7 +224,7 @@ class CurlClient : public HttpClient {
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     if (request.signer != nullptr) Sign(handle, *request.signer, headers, &first);
     for (const auto& [name, value] : request.headers) {
-      if (!Append(name + ": " + value, headers)) first = CURLE_OUT_OF_MEMORY;
+      if (!Append(name + ": " + value, headers)) first = CURLE_BAD_FUNCTION_ARGUMENT;
     }
     set(CURLOPT_HTTPHEADER, headers->get());
     return first;
@@ -241,7 +243,7 @@ class CurlClient : public HttpClient {
     if (!signer.session_token.empty()) {
       is_appended = Append("x-amz-security-token: " + signer.session_token, headers) && is_appended;
     }
-    if (!is_appended) *first = CURLE_OUT_OF_MEMORY;
+    if (!is_appended) *first = CURLE_BAD_FUNCTION_ARGUMENT;
   }
 
   std::unique_ptr<Line> TakeLine() {

@@ -89,13 +89,13 @@ class S3Writes : public ObjectWrites {
 
   arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes,
                     const CancelToken& cancel) override {
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, "", Binary(), bytes, cancel));
+    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, "", OfObject(), bytes, cancel));
     return Check(response);
   }
 
   arrow::Result<bool> PutIfAbsent(const std::string& path, std::span<const uint8_t> bytes,
                                   const CancelToken& cancel) override {
-    auto headers = Binary();
+    auto headers = OfObject();
     headers.push_back(kUnlessThere);
     ARROW_ASSIGN_OR_RAISE(const auto response,
                           Send("PUT", path, "", std::move(headers), bytes, cancel));
@@ -112,7 +112,7 @@ class S3Writes : public ObjectWrites {
   arrow::Result<std::string> BeginUpload(const std::string& path,
                                          const CancelToken& cancel) override {
     ARROW_ASSIGN_OR_RAISE(const auto response,
-                          Send("POST", path, "?uploads=", Binary(), {}, cancel));
+                          Send("POST", path, "?uploads=", OfObject(), {}, cancel));
     ARROW_RETURN_NOT_OK(Check(response));
     auto upload = XmlText(response.body, "UploadId");
     if (upload.empty()) return MakeFailure(Failure::kFinal, "the server began no upload");
@@ -165,6 +165,13 @@ class S3Writes : public ObjectWrites {
 
  private:
   static Headers Binary() { return {{"Content-Type", "application/octet-stream"}}; }
+
+  // The headers of a request that makes an object.
+  Headers OfObject() const {
+    auto headers = Binary();
+    headers.insert(headers.end(), access_.object_headers.begin(), access_.object_headers.end());
+    return headers;
+  }
 
   static arrow::Status Check(const HttpResponse& response) {
     if (response.status >= 200 && response.status < 300) return arrow::Status::OK();

@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <arrow/result.h>
 #include <arrow/status.h>
@@ -21,6 +23,8 @@ struct S3Access {
   bool virtual_hosted = false;
   std::string region;
   std::function<S3Credentials()> credentials;
+  /// Of requests that make objects: S3Settings::object_headers.
+  std::vector<std::pair<std::string, std::string>> object_headers;
   /// Called once, by the first write.
   std::function<arrow::Result<std::shared_ptr<HttpClient>>()> make_http;
 };

@@ -126,6 +126,22 @@ TEST_F(S3ClientTest, AnUploadIsBegunSentAndCompleted) {
   EXPECT_EQ(http_->sent.back().method, "DELETE");
 }
 
+TEST_F(S3ClientTest, WhatMakesObjectsSaysHowTheyAreEncrypted) {
+  const std::pair<std::string, std::string> header = {"x-amz-server-side-encryption", "AES256"};
+  S3Access access;
+  access.credentials = [] { return S3Credentials(); };
+  access.object_headers = {header};
+  access.make_http = [this] { return http_; };
+  client_ = MakeS3Client(nullptr, access);
+  for (int i = 0; i < 3; ++i) Answer(200, "<UploadId>1</UploadId>", "e");
+  ASSERT_TRUE(writes().PutIfAbsent("b/a", kBytes, kNever).ok());
+  ASSERT_TRUE(writes().BeginUpload("b/a", kNever).ok());
+  ASSERT_TRUE(writes().UploadPart("b/a", "1", 1, kBytes, kNever).ok());
+  EXPECT_EQ(http_->sent.at(0).headers.at(1), header);
+  EXPECT_EQ(http_->sent.at(1).headers.at(1), header);
+  EXPECT_EQ(http_->sent.at(2).headers.size(), 1);
+}
+
 TEST_F(S3ClientTest, AnUploadThatFailsWithStatus200IsAFailure) {
   const std::vector<std::string> marks = {"e"};
   Answer(200, "<Error><Code>InternalError</Code><Message>again</Message></Error>");

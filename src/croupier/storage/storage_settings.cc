@@ -42,6 +42,10 @@ const std::vector<Option>& KnownOptions() {
                      "aws_endpoint_url_s3"}},
       {.spellings = {"aws_virtual_hosted_style_request", "virtual_hosted_style_request"}},
       {.spellings = {"aws_skip_signature", "skip_signature", "anonymous", "aws_anonymous"}},
+      {.spellings = {"aws_conditional_put", "conditional_put"}},
+      {.spellings = {"aws_server_side_encryption", "server_side_encryption"}},
+      {.spellings = {"aws_sse_kms_key_id", "sse_kms_key_id"}},
+      {.spellings = {"aws_sse_bucket_key_enabled", "sse_bucket_key_enabled"}},
       // Google Cloud Storage.
       {.spellings = {"google_service_account", "service_account", "google_service_account_path",
                      "service_account_path", "google_application_credentials",
@@ -69,20 +73,16 @@ const std::vector<Option>& KnownOptions() {
   return options;
 }
 
-// Known to lance or lancedb, and without a meaning for how Croupier reads.
+// Known to lance or lancedb, and without a meaning for Croupier.
 constexpr std::string_view kIgnored[] = {
     "aws_bucket",
     "aws_bucket_name",
     "aws_checksum_algorithm",
-    "aws_conditional_put",
     "aws_copy_if_not_exists",
     "aws_disable_bulk_delete",
     "aws_disable_tagging",
     "aws_imdsv1_fallback",
     "aws_s3_express",
-    "aws_server_side_encryption",
-    "aws_sse_bucket_key_enabled",
-    "aws_sse_kms_key_id",
     "aws_unsigned_payload",
     "azure_container_name",
     "azure_disable_tagging",
@@ -90,7 +90,6 @@ constexpr std::string_view kIgnored[] = {
     "bucket",
     "bucket_name",
     "checksum_algorithm",
-    "conditional_put",
     "container_name",
     "copy_if_not_exists",
     "default_content_type",
@@ -114,7 +113,6 @@ constexpr std::string_view kIgnored[] = {
     "randomize_addresses",
     "refresh_offset_millis",
     "s3_express",
-    "server_side_encryption",
     "unsigned_payload",
     "use_opendal",
     "user_agent",
@@ -343,6 +341,36 @@ arrow::Result<Endpoint> StorageSettings::EndpointOf(const char* option,
   return endpoint;
 }
 
+arrow::Status StorageSettings::ReadForWrites(S3Settings* settings) const {
+  // Whoever commits in another way would not see our versions in time, nor we theirs.
+  const auto condition = Find("aws_conditional_put");
+  if (condition.has_value() && condition->value != "etag") {
+    settings->writable =
+        arrow::Status::NotImplemented("cannot write by the storage option '", condition->name,
+                                      "': it must be 'etag', not '", condition->value, "'");
+  }
+  const auto kind = Find("aws_server_side_encryption");
+  if (!kind.has_value()) return arrow::Status::OK();
+  constexpr std::string_view kKinds[] = {"AES256", "aws:kms", "aws:kms:dsse"};
+  if (!Contains(kKinds, kind->value)) {
+    settings->writable = arrow::Status::NotImplemented(
+        "cannot write by the storage option '", kind->name,
+        "': it must be AES256, aws:kms or aws:kms:dsse, not '", kind->value, "'");
+  }
+  settings->object_headers.emplace_back("x-amz-server-side-encryption", kind->value);
+  if (const auto key = Find("aws_sse_kms_key_id")) {
+    settings->object_headers.emplace_back("x-amz-server-side-encryption-aws-kms-key-id",
+                                          key->value);
+  }
+  bool has_bucket_key = false;
+  ARROW_RETURN_NOT_OK(ReadFlag("aws_sse_bucket_key_enabled", &has_bucket_key));
+  if (has_bucket_key) {
+    settings->object_headers.emplace_back("x-amz-server-side-encryption-bucket-key-enabled",
+                                          "true");
+  }
+  return arrow::Status::OK();
+}
+
 arrow::Result<S3Settings> StorageSettings::ForS3() const {
   S3Settings settings;
   ARROW_ASSIGN_OR_RAISE(settings.client, ForClient());
@@ -358,6 +386,7 @@ arrow::Result<S3Settings> StorageSettings::ForS3() const {
   settings.region = Text("aws_region");
   ARROW_ASSIGN_OR_RAISE(settings.endpoint, EndpointOf("aws_endpoint", settings.client));
   ARROW_RETURN_NOT_OK(ReadFlag("aws_virtual_hosted_style_request", &settings.virtual_hosted));
+  ARROW_RETURN_NOT_OK(ReadForWrites(&settings));
   return settings;
 }
 

@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <arrow/result.h>
 #include <arrow/status.h>
@@ -42,6 +44,10 @@ struct S3Settings {
   std::string region;  ///< empty: that of the bucket
   Endpoint endpoint;
   bool virtual_hosted = false;
+  /// Headers of requests that make objects: how the service encrypts them.
+  std::vector<std::pair<std::string, std::string>> object_headers;
+  /// NotImplemented, naming the option, where one asks for what writes do not do.
+  arrow::Status writable;
 };
 
 struct GcsSettings {
@@ -66,8 +72,7 @@ struct AzureSettings {
 /// Options and environment of one process, checked and looked up by any of their spellings.
 ///
 /// A name of no known option is an error that shows near spellings: an ignored misspelling of, say,
-/// a key would read by other credentials. Options of other services, and those that concern only
-/// writers, are ignored, as lance does.
+/// a key would read by other credentials. Options of other services are ignored, as lance does.
 class StorageSettings {
  public:
   /// Check names; Invalid for an unknown one.
@@ -99,6 +104,7 @@ class StorageSettings {
   std::optional<Found> Find(const char* option) const;
   std::string Text(const char* option) const;
   arrow::Status ReadFlag(const char* option, bool* value) const;
+  arrow::Status ReadForWrites(S3Settings* settings) const;
   arrow::Status ReadSeconds(const char* option, double* value) const;
   arrow::Result<Endpoint> EndpointOf(const char* option, const ClientSettings& client) const;
 

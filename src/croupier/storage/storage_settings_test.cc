@@ -2,8 +2,12 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
+
+#include "croupier/storage/object_store.h"
 
 namespace croupier::storage {
 namespace {
@@ -23,6 +27,33 @@ class WithVariable {
  private:
   const char* const name_;
 };
+
+TEST(StorageSettingsTest, ReadsHowObjectsAreEncrypted) {
+  const auto s3 = Make({{"aws_server_side_encryption", "aws:kms"},
+                        {"aws_sse_kms_key_id", "id"},
+                        {"aws_sse_bucket_key_enabled", "true"}})
+                      .ForS3()
+                      .ValueOrDie();
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"x-amz-server-side-encryption", "aws:kms"},
+      {"x-amz-server-side-encryption-aws-kms-key-id", "id"},
+      {"x-amz-server-side-encryption-bucket-key-enabled", "true"}};
+  EXPECT_EQ(s3.object_headers, expected);
+  EXPECT_TRUE(s3.writable.ok());
+  EXPECT_TRUE(Make({}).ForS3().ValueOrDie().object_headers.empty());
+}
+
+TEST(StorageSettingsTest, WhatWritesDoNotDoIsRefusedByThemAlone) {
+  for (const auto& [name, value] : StorageOptions{{"aws_server_side_encryption", "sse-c"},
+                                                  {"conditional_put", "dynamo:table"}}) {
+    const auto s3 = Make({{name, value}}).ForS3().ValueOrDie();
+    EXPECT_TRUE(s3.writable.IsNotImplemented());
+    EXPECT_NE(s3.writable.message().find(name), std::string::npos) << s3.writable;
+    const auto store = OpenObjectStore("s3://bucket/d", {{name, value}}).ValueOrDie();
+    EXPECT_EQ(store->CheckWritable(), s3.writable);
+  }
+  EXPECT_TRUE(Make({{"aws_conditional_put", "etag"}}).ForS3().ValueOrDie().writable.ok());
+}
 
 TEST(StorageSettingsTest, ReadsTheSpellingsOfLanceInAnyCase) {
   const auto s3 = Make({{"AWS_Access_Key_Id", "key"},
