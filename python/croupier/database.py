@@ -185,6 +185,7 @@ class Connection:
         Raises:
             NameNotFoundError: if there is no such table.
             ValueError: if the new name is taken, or cannot be one.
+            NotImplementedError: in an object store, which can only copy.
         """
         self._database.rename_table(cur_name, new_name)
 

@@ -50,11 +50,10 @@ using List = std::unique_ptr<curl_slist, EndList>;
 bool Append(const std::string& line, List* list) {
   // What follows a line end would be another header.
   if (line.find_first_of("\r\n") != line.npos) return false;
-  curl_slist* const longer = curl_slist_append(list->get(), line.c_str());
-  if (longer == nullptr) return false;
-  (void)list->release();
-  list->reset(longer);
-  return true;
+  curl_slist* const head = list->release();
+  curl_slist* const longer = curl_slist_append(head, line.c_str());
+  list->reset(longer == nullptr ? head : longer);
+  return longer != nullptr;
 }
 
 // What libcurl calls back: gathers an answer.
@@ -224,7 +223,9 @@ class CurlClient : public HttpClient {
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     if (request.signer != nullptr) Sign(handle, *request.signer, headers, &first);
     for (const auto& [name, value] : request.headers) {
-      if (!Append(name + ": " + value, headers)) first = CURLE_BAD_FUNCTION_ARGUMENT;
+      std::string line = name;
+      line.append(": ").append(value);
+      if (!Append(line, headers)) first = CURLE_BAD_FUNCTION_ARGUMENT;
     }
     set(CURLOPT_HTTPHEADER, headers->get());
     return first;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <mutex>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include <arrow/buffer.h>
@@ -331,7 +332,7 @@ arrow::Result<std::shared_ptr<const ObjectStore>> OpenMemoryStore(const StoreUri
       other = FindNamed(fresh->next, uri.bucket);
     }
     if (other == nullptr) {
-      (void)fresh.release();  // in the list now
+      std::ignore = fresh.release();  // in the list now
     } else {
       bucket = std::move(other);
     }

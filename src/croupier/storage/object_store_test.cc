@@ -27,10 +27,10 @@ namespace {
 using Objects = std::map<std::string, std::string>;
 
 std::shared_ptr<const ObjectStore> MakeLocal(const Objects& objects) {
-  const auto root = testing::MakeTemporaryDirectory();
+  const std::filesystem::path root = testing::MakeTemporaryDirectory();
   for (const auto& [path, text] : objects) {
-    std::filesystem::create_directories(std::filesystem::path(root + "/" + path).parent_path());
-    testing::WriteFile(root + "/" + path, {text.begin(), text.end()});
+    std::filesystem::create_directories((root / path).parent_path());
+    testing::WriteFile(root / path, {text.begin(), text.end()});
   }
   return OpenLocalStore(root).ValueOrDie();
 }

@@ -134,6 +134,7 @@ TEST_P(WritableStoreTest, OfManyPutsOneWins) {
     std::atomic<int> num_winners = 0;
     std::atomic<int> winner = -1;
     std::vector<std::thread> threads;
+    threads.reserve(kNumThreads);
     for (int i = 0; i < kNumThreads; ++i) {
       threads.emplace_back([&, i] {
         if (!store_->PutIfAbsent(path, BytesOf("of " + std::to_string(i))).ValueOrDie()) return;
@@ -285,7 +286,10 @@ TEST(LocalStoreWriteTest, AFullDiskIsAnErrorThatLeavesNothing) {
 
 TEST(LocalStoreWriteTest, WithoutPermissionNothingIsWritten) {
   const auto root = testing::MakeTemporaryDirectory();
-  std::filesystem::permissions(root, std::filesystem::perms(0555));
+  using std::filesystem::perms;
+  std::filesystem::permissions(root, perms::owner_read | perms::owner_exec | perms::group_read |
+                                         perms::group_exec | perms::others_read |
+                                         perms::others_exec);
   const auto result = testing::RunInForkedChild([&] {
     if (geteuid() == 0 && setuid(65534) != 0) return 1;
     const auto store = OpenLocalStore(root).ValueOrDie();
@@ -296,7 +300,7 @@ TEST(LocalStoreWriteTest, WithoutPermissionNothingIsWritten) {
     }
     return 0;
   });
-  std::filesystem::permissions(root, std::filesystem::perms(0755));
+  std::filesystem::permissions(root, perms::owner_all);
   EXPECT_EQ(result.exit_code, 0);
 }
 

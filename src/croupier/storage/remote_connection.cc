@@ -9,7 +9,7 @@ arrow::Status RemoteConnection::Send(
     const std::function<arrow::Status(ObjectClient*)>& request) const {
   State& state = state_.Get();
   ObjectClient* client = nullptr;
-  const auto status = SendWithRetries(
+  auto status = SendWithRetries(
       options_.retry, cancel, state.tally,
       [&](const arrow::Status& failed) {
         if (client != nullptr) return client->Classify(failed);

@@ -1,5 +1,6 @@
 #include "croupier/storage/remote_store.h"
 
+#include <filesystem>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -271,10 +272,11 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
     const auto files = ListFiles(directory, {});
     if (IsNotFound(files.status())) return arrow::Status::OK();
     ARROW_RETURN_NOT_OK(files.status());
-    for (const auto& name : *files) paths->push_back(directory + "/" + name);
+    const std::filesystem::path folder = directory;
+    for (const auto& name : *files) paths->push_back(folder / name);
     ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(directory, {}));
     for (const auto& name : directories) {
-      ARROW_RETURN_NOT_OK(FindBelow(directory + "/" + name, paths));
+      ARROW_RETURN_NOT_OK(FindBelow(folder / name, paths));
     }
     return arrow::Status::OK();
   }

@@ -443,7 +443,8 @@ std::string StorageSettings::Key() const {
   std::string key;
   for (const auto* values : {&options_, &environment_}) {
     for (const auto& [name, value] : *values) {
-      key += std::to_string(name.size()) + ":" + name + std::to_string(value.size()) + ":" + value;
+      key.append(std::to_string(name.size())).append(":").append(name);
+      key.append(std::to_string(value.size())).append(":").append(value);
     }
     key += ";";
   }
@@ -453,7 +454,7 @@ std::string StorageSettings::Key() const {
 std::string StorageSettings::Redact(std::string text) const {
   for (const Option& option : KnownOptions()) {
     if (!option.is_secret) continue;
-    const std::string secret = Text(option.spellings.front().data());
+    const std::string secret = Text(std::string(option.spellings.front()).c_str());
     if (secret.size() < 4) continue;  // would hide words of the message and be no secret
     for (size_t at = text.find(secret); at != text.npos; at = text.find(secret, at + 3)) {
       text.replace(at, secret.size(), "***");
