@@ -43,15 +43,17 @@ def uri() -> str:
 
 
 @pytest.fixture
-def service(s3_options) -> Any:
+def service(s3_options) -> Iterator[Any]:
     """The client of Amazon itself, to look at what is there."""
-    return boto3.client(
+    client = boto3.client(
         "s3",
         endpoint_url=s3_options["aws_endpoint"],
         region_name=s3_options["aws_region"],
         aws_access_key_id=s3_options["aws_access_key_id"],
         aws_secret_access_key=SECRET,
     )
+    yield client
+    client.close()
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def proxy(s3_options) -> Iterator[FaultProxy]:
 @pytest.fixture
 def proxied(s3_options, proxy) -> dict[str, str]:
     """Options that lead through the proxy, with short patience."""
-    return {**s3_options, "aws_endpoint": proxy.endpoint, "request_timeout": "1s"}
+    return {**s3_options, "aws_endpoint": proxy.endpoint, "request_timeout": "3s"}
 
 
 @pytest.fixture
@@ -206,8 +208,8 @@ def test_a_commit_over_a_bad_network_is_made_once(table, s3_options, proxy, prox
     after = croupier.io_counters()[f"s3://{BUCKET}"]
     assert ids(table.uri, s3_options) == list(range(110))
     if fault != "short":  # whose status came
-        assert after["retries"] - before["retries"] == (2 if fault == "409" else 1)
-    assert after["throttled"] - before["throttled"] == (1 if fault == "503" else 0)
+        assert after["retries"] - before["retries"] >= (2 if fault == "409" else 1)
+    assert (after["throttled"] > before["throttled"]) == (fault == "503")
     assert after["errors"] == before["errors"]
 
 
@@ -331,6 +333,10 @@ def test_a_dropped_table_leaves_nothing_and_can_be_made_again(table, service, s3
     folder = table.uri.rpartition("/")[0]
     database = croupier.connect(folder, storage_options=s3_options)
     table.delete("id < 3")
+    # Some tools make objects that stand for directories.
+    prefix = table.uri.removeprefix(f"s3://{BUCKET}/")
+    service.put_object(Bucket=BUCKET, Key=f"{prefix}/", Body=b"")
+    service.put_object(Bucket=BUCKET, Key=f"{prefix}/data/", Body=b"")
     database.drop_table("t")
     assert (database.table_names(), keys(service, folder)) == ([], [])
     database.create_table("t", rows_of(0, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 # What happens to a request, told by its number (from 0) and its request line: None (passed on),
@@ -77,12 +77,10 @@ class FaultProxy:
         if fault in _BODIES:
             self._send(request, int(fault), {}, _BODIES[fault])
             return
-        upstream = http.client.HTTPConnection(self.target, timeout=30)
-        headers = dict(request.headers)
-        upstream.request(request.command, request.path, body or None, headers)
-        response = upstream.getresponse()
-        content = response.read()
-        upstream.close()
+        with closing(http.client.HTTPConnection(self.target, timeout=30)) as upstream:
+            upstream.request(request.command, request.path, body or None, dict(request.headers))
+            with upstream.getresponse() as response:
+                content = response.read()
         if fault == "lost":
             request.close_connection = True
             return

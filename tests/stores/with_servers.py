@@ -64,13 +64,15 @@ def s3_server(*, obeys_conditions: bool = True) -> Iterator[str]:
     thread.start()
     try:
         endpoint = f"http://127.0.0.1:{server.server_port}"
-        boto3.client(
+        client = boto3.client(
             "s3",
             endpoint_url=endpoint,
             region_name=S3_OPTIONS["aws_region"],
             aws_access_key_id=S3_OPTIONS["aws_access_key_id"],
             aws_secret_access_key=S3_OPTIONS["aws_secret_access_key"],
-        ).create_bucket(Bucket=BUCKET)
+        )
+        client.create_bucket(Bucket=BUCKET)
+        client.close()
         yield endpoint
     finally:
         server.shutdown()

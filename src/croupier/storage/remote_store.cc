@@ -273,6 +273,7 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
     if (IsNotFound(files.status())) return arrow::Status::OK();
     ARROW_RETURN_NOT_OK(files.status());
     const std::filesystem::path folder = directory;
+    paths->push_back(folder / "");  // an object that some tools make for a directory
     for (const auto& name : *files) paths->push_back(folder / name);
     ARROW_ASSIGN_OR_RAISE(const auto directories, ListDirectories(directory, {}));
     for (const auto& name : directories) {
