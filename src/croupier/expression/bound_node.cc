@@ -13,6 +13,8 @@
 #include <arrow/record_batch.h>
 #include <arrow/scalar.h>
 
+#include "croupier/expression/takeable.h"
+
 namespace croupier::expression {
 
 namespace {
@@ -59,6 +61,7 @@ class Column : public BoundNode {
       ARROW_ASSIGN_OR_RAISE(array, Plain(std::move(array), context.exec));
     }
     if (context.rows == nullptr) return Datum(array);
+    ARROW_ASSIGN_OR_RAISE(array, Takeable(std::move(array), context.exec->memory_pool()));
     return arrow::compute::Take(Datum(array), Datum(context.rows->data()),
                                 arrow::compute::TakeOptions::NoBoundsCheck(), context.exec);
   }

@@ -11,6 +11,7 @@
 #include <arrow/scalar.h>
 
 #include "croupier/expression/call_site.h"
+#include "croupier/expression/takeable.h"
 #include "croupier/expression/type_names.h"
 
 namespace croupier::expression {
@@ -266,7 +267,8 @@ Result<BoundPtr> BindElement(CallSite* call) {
       }
     }
     ARROW_ASSIGN_OR_RAISE(auto index_array, indices.Finish());
-    return arrow::compute::Take(Datum(lists.items()), Datum(index_array),
+    ARROW_ASSIGN_OR_RAISE(const auto items, Takeable(lists.items(), args.pool()));
+    return arrow::compute::Take(Datum(items), Datum(index_array),
                                 arrow::compute::TakeOptions::NoBoundsCheck(), args.exec);
   });
 }

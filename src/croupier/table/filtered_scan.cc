@@ -17,6 +17,7 @@
 #include <arrow/type.h>
 
 #include "croupier/expression.h"
+#include "croupier/expression/takeable.h"
 #include "croupier/table/pool_of.h"
 #include "croupier/table/system_columns.h"
 
@@ -152,6 +153,7 @@ class FilteredScan : public arrow::RecordBatchReader {
     if (count < batch->num_rows()) {
       arrow::compute::ExecContext context(pool_);
       context.set_use_threads(false);
+      ARROW_ASSIGN_OR_RAISE(wanted, expression::Takeable(std::move(wanted), pool_));
       ARROW_ASSIGN_OR_RAISE(const auto filtered,
                             arrow::compute::Filter(
                                 wanted, mask, arrow::compute::FilterOptions::Defaults(), &context));

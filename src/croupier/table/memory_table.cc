@@ -11,6 +11,7 @@
 #include <arrow/table.h>
 #include <arrow/type.h>
 
+#include "croupier/expression/takeable.h"
 #include "croupier/table.h"
 #include "croupier/table/filtered_scan.h"
 #include "croupier/table/find_column.h"
@@ -224,6 +225,13 @@ arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
       return arrow::Status::Invalid("a column cannot have the name '", kRowIdColumn,
                                     "': that is the row id of every table");
     }
+  }
+  for (int i = 0; i < rows->num_columns(); ++i) {
+    const auto column = rows->column(i);
+    ARROW_ASSIGN_OR_RAISE(auto takeable,
+                          expression::Takeable(column, arrow::default_memory_pool()));
+    if (takeable == column) continue;
+    ARROW_ASSIGN_OR_RAISE(rows, rows->SetColumn(i, rows->field(i), std::move(takeable)));
   }
   return std::make_shared<MemoryTable>(name, std::move(rows));
 }

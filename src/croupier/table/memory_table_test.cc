@@ -158,6 +158,20 @@ TEST(MemoryTableTest, ASliceOfATableIsATableOfItsOwn) {
   EXPECT_TRUE(table->Take(std::vector<uint64_t>{20}, {"x"}).status().IsIndexError());
 }
 
+TEST(MemoryTableTest, RowsOfSlicesOfNestedFixedSizeListsAreTheRightOnes) {
+  arrow::Int64Builder builder;
+  for (int64_t i = 0; i < 60; ++i) ASSERT_TRUE(builder.Append(i).ok());
+  auto array = builder.Finish().ValueOrDie();
+  for (int i = 0; i < 2; ++i) array = arrow::FixedSizeListArray::FromArrays(array, 2).ValueOrDie();
+  array = array->Slice(4);
+  const std::vector<uint64_t> row_ids = {3, 0, 3};
+  const auto taken = TableOf(array)->Take(row_ids, {"x"}).ValueOrDie()->column(0);
+  for (size_t i = 0; i < row_ids.size(); ++i) {
+    EXPECT_TRUE(taken->RangeEquals(*array, static_cast<int64_t>(i), static_cast<int64_t>(i) + 1,
+                                   static_cast<int64_t>(row_ids[i])));
+  }
+}
+
 TEST(MemoryTableTest, ATableWithoutRowsIsRead) {
   const auto table = TableOf(Integers(0));
   EXPECT_EQ(table->CountRows().ValueOrDie(), 0);

@@ -14,6 +14,7 @@
 #include <arrow/table.h>
 #include <arrow/type.h>
 
+#include "croupier/expression/takeable.h"
 #include "croupier/table_edit.h"
 
 namespace croupier {
@@ -281,9 +282,10 @@ class Merger {
     ARROW_RETURN_NOT_OK(builder.AppendValues(numbers));
     ARROW_ASSIGN_OR_RAISE(const auto indices, builder.Finish());
     auto context = context_;
+    ARROW_ASSIGN_OR_RAISE(auto takeable, expression::Takeable(rows.Slice(0), PoolOf(options_)));
     ARROW_ASSIGN_OR_RAISE(
         const auto taken,
-        arrow::compute::Take(arrow::Datum(rows.Slice(0)), arrow::Datum(indices),
+        arrow::compute::Take(arrow::Datum(std::move(takeable)), arrow::Datum(indices),
                              arrow::compute::TakeOptions::NoBoundsCheck(), &context));
     return taken.record_batch();
   }
