@@ -257,10 +257,11 @@ class TableEdits:
         names = self.schema.names if read_columns is None else list(read_columns)
         # What it makes of the first rows tells which columns there will be.
         inputs = pa.schema(self._source.project_schema(names))
-        first = next(
-            map(pa.record_batch, self._source.scan(names, _FIRST_ROWS)),
-            pa.RecordBatch.from_pylist([], schema=inputs),
+        rows = map(pa.record_batch, self._source.scan(names, _FIRST_ROWS))
+        none = pa.RecordBatch.from_arrays(
+            [pa.nulls(0, type_) for type_ in inputs.types], schema=inputs
         )
+        first = next(rows, none)
         schema = reader_of(function(first), None).schema
 
         def compute(batch: _core.ArrowBatch) -> pa.Table:
@@ -435,6 +436,11 @@ def sql_literal(value: Any) -> str:
         return f"timestamp '{value.isoformat(sep=' ')}'"
     if hasattr(value, "isoformat"):
         return f"date '{value.isoformat()}'"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(sql_literal, value)) + "]"
+    for to_plain in ("tolist", "as_py"):  # of NumPy, also of its scalars; of pyarrow's scalars
+        if hasattr(value, to_plain):
+            return sql_literal(getattr(value, to_plain)())
     raise NotImplementedError(
         f"no literal of SQL for a value of type {type(value).__name__}; use values_sql"
     )

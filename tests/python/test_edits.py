@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import lance
 import lancedb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -203,12 +204,46 @@ def test_rows_are_updated(table):
         (b"\x00\xff", pa.binary()),
         (datetime.date(2024, 2, 29), pa.date32()),
         (datetime.datetime(2024, 2, 29, 1, 2, 3, 456000), pa.timestamp("us")),
+        ([0.25, -1.0], pa.list_(pa.float32(), 2)),
+        (["it's", ""], pa.list_(pa.string())),
     ],
 )
 def test_plain_values_of_an_update(table, value, type_):
     table.add_columns(pa.field("v", type_))
     table.update("x < 5", {"v": value})
     assert table.to_arrow()["v"].to_pylist().count(value) == (10 if value is None else 5)
+
+
+def test_values_of_numpy_and_pyarrow_are_plain_values(table):
+    table.add_columns([pa.field("v", pa.list_(pa.float32(), 2)), pa.field("n", pa.int8())])
+    table.update("x = 1", {"v": np.array([1.5, 2.5], np.float32), "n": np.int64(7)})
+    table.update("x = 2", {"v": pa.scalar([3.5, 4.5]), "n": pa.scalar(8)})
+    rows = {row["x"]: (row["v"], row["n"]) for row in table.to_arrow().to_pylist()}
+    assert rows[1] == ([1.5, 2.5], 7)
+    assert rows[2] == ([3.5, 4.5], 8)
+    with pytest.raises(NotImplementedError, match="dict"):
+        table.update("x = 3", {"v": {}})
+
+
+def test_columns_of_extension_types_are_computed_from_no_rows(db):
+    type_ = pa.list_(pa.json_())
+    table = db.create_table("empty", schema=pa.schema([("j", type_)]))
+    table.add_columns(lambda batch: batch.rename_columns(["k"]))
+    assert table.schema.types == [type_, type_]
+
+
+def test_slices_of_nested_fixed_size_lists_are_merged(db):
+    items = pa.array(range(300), pa.int16())
+    lists = pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(items, 3), 2)
+    structs = pa.StructArray.from_arrays([lists], ["m"])
+    rows = pa.table({"k": range(50), "m": lists, "s": structs})
+    table = db.create_table("m", rows.slice(0, 10))
+    merge = table.merge_insert("k").when_matched_update_all().when_not_matched_insert_all()
+    merge.execute(rows.slice(5).to_batches()[0])
+    assert table.to_arrow().sort_by("k").to_pylist() == rows.to_pylist()
+    assert table.search().where("k % 2 = 1").to_arrow().sort_by("k").to_pylist() == [
+        row for row in rows.to_pylist() if row["k"] % 2
+    ]
 
 
 @pytest.mark.parametrize("stable", [False, True])
