@@ -9,7 +9,8 @@ that pylance reads the rows that were given. Tables of pages hold the columns of
 whose values are in pages/NAME.arrow without the version at its end; the rows of the others are put
 beside them as NAME.arrow, as pylance reads them. Afterwards the checksums are written:
 
-    (cd tests/golden && sha256sum $(find pages tables written_* -type f | LC_ALL=C sort) > SHA256SUMS)
+    cd tests/golden
+    find pages tables written_* -type f | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
 """
 
 import datetime

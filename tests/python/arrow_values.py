@@ -230,11 +230,25 @@ def take_rows(table, offsets):
     columns = []
     for column in table.columns:
         try:
-            columns.append(column.take(pa.array(offsets)))
+            chunks = [_takeable(chunk) for chunk in column.chunks]
+            columns.append(pa.chunked_array(chunks, column.type).take(pa.array(offsets)))
         except pa.ArrowInvalid:
             rows = [column.slice(offset, 1).chunk(0) for offset in offsets]
             columns.append(pa.chunked_array(rows, column.type))
     return pa.table(columns, schema=table.schema)
+
+
+def _takeable(array):
+    """Copy slices of fixed-size lists of fixed-size lists, of which Arrow 26 takes other rows."""
+    return pa.concat_arrays([array]) if _nests_fixed_size_lists(array.type) else array
+
+
+def _nests_fixed_size_lists(type_):
+    is_list = pa.types.is_fixed_size_list
+    if is_list(type_) and is_list(type_.value_type):
+        return True
+    children = [type_.field(i).type for i in range(type_.num_fields)]
+    return any(_nests_fixed_size_lists(child) for child in children)
 
 
 def _aligned(actual, expected):
@@ -256,7 +270,7 @@ def assert_same(actual, expected, path):
     valid = pc.is_valid(expected)
     _assert_equal(pc.is_valid(actual), valid, f"{path}: validity", actual, expected)
     if expected.null_count:
-        actual, expected = actual.filter(valid), expected.filter(valid)
+        actual, expected = (_takeable(array).filter(valid) for array in (actual, expected))
     types, type_ = pa.types, expected.type
     if isinstance(type_, pa.BaseExtensionType):
         assert_same(actual.storage, expected.storage, path)
