@@ -160,26 +160,10 @@ def random_table(seed):
     return rows, version, draw.choice(options)
 
 
-def check_random(uri, dataset, rows, seed):
-    """Read what pylance reads, else what was written; tell whether the two differ.
-
-    pylance 14 misreads some fixed-size lists of fixed-size lists with nulls.
-    """
-    try:
-        check(uri, expected_rows(dataset, lambda: rows), seed)
-    except AssertionError as error:
-        try:
-            check(uri, written_rows(dataset, rows), seed)
-        except AssertionError:
-            raise error from None
-        return True
-    return False
-
-
 def test_random_schemas_read_as_pylance_reads_them(tmp_path, pytestconfig, capsys):
     seed = pytestconfig.getoption("seed")
     end = time.monotonic() + pytestconfig.getoption("seconds")
-    written = refused = misread = 0
+    written = refused = 0
     with capsys.disabled():
         print(f"\nrandom schemas from --seed {seed}", end=" ", flush=True)
     while written == 0 or time.monotonic() < end:
@@ -192,7 +176,7 @@ def test_random_schemas_read_as_pylance_reads_them(tmp_path, pytestconfig, capsy
         else:
             written += 1
             try:
-                misread += check_random(uri, dataset, rows, seed)
+                check(uri, expected_rows(dataset, lambda rows=rows: rows), seed)
             except Exception as error:
                 error.add_note(f"--seed {seed}: {version}, {option}, {rows.schema}")
                 raise
@@ -200,9 +184,7 @@ def test_random_schemas_read_as_pylance_reads_them(tmp_path, pytestconfig, capsy
         seed += 1
     with capsys.disabled():
         print(f"… {seed}: {written} tables, {refused} that pylance refuses", end=" ")
-        print(f"and {misread} that it misreads", end=" ")
     assert written >= refused / 2
-    assert misread <= written / 20
 
 
 def test_the_matrix_has_every_combination():

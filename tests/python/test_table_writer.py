@@ -321,7 +321,7 @@ def test_a_branch_is_written(tmp_path: Path):
 def test_an_overwrite_gives_an_old_table_the_new_format(tmp_path: Path):
     uri = str(tmp_path / "t.lance")
     lance.write_dataset(rows_of(0, 20), uri, data_storage_version="2.0")
-    with pytest.raises(NotImplementedError, match=r"2\.0"):
+    with pytest.raises(NotImplementedError, match=r"2\.0.*Overwrite the table with its own rows"):
         TableWriter.open(uri).append(rows_of(20, 30))
     assert delete(uri, "id = 3")["version"] == 2
     assert lance.dataset(uri).count_rows() == 19
@@ -329,6 +329,31 @@ def test_an_overwrite_gives_an_old_table_the_new_format(tmp_path: Path):
     dataset = check(uri, rows_of(0, 5))
     assert dataset.data_storage_version == "2.2"
     assert lance.dataset(uri, version=1).to_table() == rows_of(0, 20)
+
+
+def test_a_table_with_files_of_2_0_among_others_is_written(tmp_path: Path):
+    uri = str(tmp_path / "t.lance")
+    lance.write_dataset(rows_of(0, 20), uri, data_storage_version="2.0")
+    lance.write_dataset(rows_of(20, 30), uri, mode="append", data_storage_version="2.2")
+    TableWriter.open(uri).append(rows_of(30, 40))
+    update(uri, "id = 1", "new")
+    rows = rows_of(0, 40)
+    text = pc.if_else(pc.equal(rows["id"], 1), "new", rows["text"])
+    rows = rows.set_column(1, "text", text)
+    dataset = check(uri, rows)
+    assert dataset.data_storage_version == "2.0"
+    table = croupier.open_dataset(uri)
+    table.add_columns({"twice": "id * 2"})
+    twice = rows.append_column("twice", pc.multiply(rows["id"], 2))
+    check(uri, twice)
+    table.drop_columns(["twice"])
+    table.compact_files()
+    check(uri, rows)
+    lance.dataset(uri).optimize.compact_files(target_rows_per_fragment=10, max_rows_per_group=10)
+    dataset = check(uri, rows)
+    table.add(table, mode="overwrite")
+    dataset = check(uri, rows)
+    assert dataset.data_storage_version == "2.2"
 
 
 def test_what_a_callback_or_a_stream_raises_is_raised(tmp_path: Path):

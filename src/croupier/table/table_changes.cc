@@ -80,9 +80,10 @@ arrow::Result<DataPlace> TableChange::PlaceFor(const std::string& data_format_ve
   if (data_format_version == "2.2") return place;
   place.version = format::FileVersion::kV2_1;
   if (data_format_version == "2.1") return place;
-  return arrow::Status::NotImplemented(context_.dataset->location(),
-                                       ": cannot write data files of format '", data_format_version,
-                                       "'; writable: 2.1, 2.2. Write the rows into a new table");
+  return arrow::Status::NotImplemented(
+      context_.dataset->location(), ": cannot write data files of format '", data_format_version,
+      "'; writable: 2.1, 2.2. Overwrite the table with its own rows, "
+      "which gives it format 2.2, or write them into a new one");
 }
 
 arrow::Result<DataPlace> TableChange::PlaceFor(const format::Manifest& manifest) {
@@ -93,6 +94,9 @@ arrow::Result<DataPlace> TableChange::PlaceFor(const format::Manifest& manifest)
     const auto& file = fragment.files.front();
     version = std::to_string(file.major_version) + "." + std::to_string(file.minor_version);
   }
+  // Who reads the table knows files of several formats already; else it would be lost for older
+  // releases of Lance.
+  if (version == "2.0" && manifest.may_mix_formats()) version = "2.1";
   return PlaceFor(version);
 }
 

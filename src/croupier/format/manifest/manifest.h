@@ -38,6 +38,7 @@ struct ManifestSummary {
 
 /// Feature flags of a manifest. Source: lance-table.md, section 10.
 inline constexpr uint64_t kFlagStableRowIds = uint64_t{1} << 1;
+inline constexpr uint64_t kFlagMixedFileVersions = uint64_t{1} << 8;
 /// List flags for people: "1, 1024".
 std::string NumbersOfFlags(uint64_t flags);
 
@@ -58,6 +59,8 @@ struct Manifest {
   std::string writer_version;         ///< for people: "lance 14.0.2"
 
   bool has_stable_row_ids() const { return (reader_feature_flags & kFlagStableRowIds) != 0; }
+  /// Whether data files of formats other than `data_format_version` may be among the others.
+  bool may_mix_formats() const { return (reader_feature_flags & kFlagMixedFileVersions) != 0; }
 
   /// Find the Manifest message in a manifest file.
   ///

@@ -24,7 +24,6 @@ constexpr uint64_t kFlagConfig = 8;
 constexpr uint64_t kFlagBasePaths = 16;
 constexpr uint64_t kFlagNoTransactionFiles = 32;
 constexpr uint64_t kFlagCoveringIndexes = 128;
-constexpr uint64_t kFlagMixedFileVersions = 256;
 constexpr uint64_t kFlagFragmentReuse = 1024;
 constexpr uint64_t kFlagSpilledLineage = 2048;
 constexpr uint64_t kFlagManagedBlobs = 16384;
