@@ -6,8 +6,10 @@
 
 #include <arrow/array/array_primitive.h>
 #include <arrow/array/concatenate.h>
+#include <arrow/array/util.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+#include <arrow/util/byte_size.h>
 
 #include "croupier/format/manifest/row_id_sequence.h"
 #include "croupier/format/manifest/schema_writer.h"
@@ -18,11 +20,14 @@ namespace croupier::table {
 
 namespace {
 
-// Rows that stand for deleted ones, at a time.
+// Rows that stand for deleted ones, and their bytes, at a time.
 constexpr int64_t kMaxFillRows = 64 << 10;
+constexpr int64_t kMaxFillBytes = 8 << 20;
+// Values of more bytes are not repeated, if nulls can stand for them.
+constexpr int64_t kMaxFillValueBytes = 256;
 
 // The new columns of one fragment. Rows that are deleted have a place in every file, so that they
-// get the values of a row beside them: no reader sees these.
+// get the values of a row beside them, or nulls: no reader sees these.
 class ColumnFile {
  public:
   static arrow::Result<std::unique_ptr<ColumnFile>> Create(const DataPlace& place,
@@ -60,10 +65,21 @@ class ColumnFile {
 
   arrow::Status Fill(int64_t count, const std::shared_ptr<arrow::RecordBatch>& row) {
     if (count == 0) return arrow::Status::OK();
-    // Doubled up to what is written at a time.
     auto arrays = row->columns();
+    int64_t num_bytes = 0;
+    for (int i = 0; i < row->num_columns(); ++i) {
+      auto& array = arrays[static_cast<size_t>(i)];
+      ARROW_ASSIGN_OR_RAISE(const int64_t size, arrow::util::ReferencedBufferSize(*array));
+      if (size > kMaxFillValueBytes && row->schema()->field(i)->nullable()) {
+        ARROW_ASSIGN_OR_RAISE(array, arrow::MakeArrayOfNull(array->type(), 1));
+      } else {
+        num_bytes += size;
+      }
+    }
+    // Doubled up to what is written at a time.
     int64_t num_rows = 1;
-    for (; num_rows < std::min(count, kMaxFillRows); num_rows *= 2) {
+    for (; num_rows < std::min(count, kMaxFillRows) && num_bytes * num_rows < kMaxFillBytes;
+         num_rows *= 2) {
       for (auto& array : arrays) {
         ARROW_ASSIGN_OR_RAISE(array, arrow::Concatenate({array, array}));
       }

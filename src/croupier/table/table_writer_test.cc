@@ -413,6 +413,31 @@ TEST_P(TableWriterTest, AddsAndDropsColumns) {
   EXPECT_EQ(Scan(*Open(), {"text"})->column(0)->null_count(), std::ssize(before));
 }
 
+TEST_P(TableWriterTest, DeletedRowsCostNoLargeValuesOfNewColumns) {
+  constexpr int64_t kNumRows = 70000;
+  Create(Range(0, kNumRows));
+  ASSERT_TRUE(Delete([](int64_t id) { return id != 0 && id != kNumRows - 1; }).ok());
+  const auto large = arrow::schema({arrow::field("large", arrow::utf8())});
+  const auto compute = [&](const std::shared_ptr<arrow::RecordBatch>& rows)
+      -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
+    arrow::StringBuilder texts;
+    for (int64_t i = 0; i < rows->num_rows(); ++i) {
+      ARROW_RETURN_NOT_OK(texts.Append(std::string(1 << 20, 'x')));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto column, texts.Finish());
+    return arrow::RecordBatch::Make(large, rows->num_rows(), {std::move(column)});
+  };
+  const auto added = Writer()->AddColumns({large, {"id"}, compute});
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(Scan(*Open(), {"large"})->column(0)->null_count(), 0);
+  if (GetParam()) return;
+  uintmax_t num_bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(uri_)) {
+    if (entry.is_regular_file()) num_bytes += entry.file_size();
+  }
+  EXPECT_LT(num_bytes, 10 << 20);
+}
+
 TEST_P(TableWriterTest, NewColumnsOfOtherShapeAreRefused) {
   Create(Range(0, 20), 5);
   NewColumns columns;
