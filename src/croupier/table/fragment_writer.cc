@@ -10,6 +10,23 @@
 
 namespace croupier::table {
 
+NewSidecars::NewSidecars(NewFiles* files, const std::string& data_file)
+    : files_(files), directory_(data_file.substr(0, data_file.rfind(".lance")) + "/") {}
+
+arrow::Result<std::unique_ptr<ByteSink>> NewSidecars::Open(const std::string& name) {
+  const std::string path = directory_ + name;
+  ARROW_ASSIGN_OR_RAISE(std::unique_ptr<ByteSink> file, files_->store()->OpenWrite(path));
+  files_->Add(path);
+  return file;
+}
+
+arrow::Status NewSidecars::Close(std::unique_ptr<ByteSink> file) {
+  auto& object = static_cast<storage::ObjectWriter&>(*file);
+  ARROW_RETURN_NOT_OK(object.Close());
+  size_bytes_ += object.size_bytes();
+  return arrow::Status::OK();
+}
+
 arrow::Result<std::unique_ptr<NewDataFile>> NewDataFile::Create(const DataPlace& place,
                                                                 std::vector<format::Field> fields,
                                                                 arrow::MemoryPool* pool) {
@@ -19,6 +36,8 @@ arrow::Result<std::unique_ptr<NewDataFile>> NewDataFile::Create(const DataPlace&
   format::DataFileWriterOptions options;
   options.version = place.version;
   options.pool = pool;
+  file->sidecars_ = std::make_unique<NewSidecars>(place.files, path);
+  options.sidecars = file->sidecars_.get();
   ARROW_ASSIGN_OR_RAISE(
       file->writer_, format::DataFileWriter::Make(std::move(fields), options, file->object_.get()));
   return file;
@@ -65,7 +84,7 @@ arrow::Status FragmentWriter::EndFile() {
   fragment.num_physical_rows = file_->num_rows();
   ARROW_ASSIGN_OR_RAISE(auto file, file_->Finish());
   finished_.num_rows += fragment.num_physical_rows;
-  finished_.num_bytes += file.size_bytes.value_or(0);
+  finished_.num_bytes += file_->size_bytes();
   ++finished_.num_files;
   fragment.files.push_back(std::move(file));
   fragments_.push_back(std::move(fragment));

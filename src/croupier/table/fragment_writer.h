@@ -9,6 +9,7 @@
 #include <arrow/status.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/format/file/blob_sidecars.h"
 #include "croupier/format/file/data_file_writer.h"
 #include "croupier/format/file/file_version.h"
 #include "croupier/format/manifest/fragment.h"
@@ -26,6 +27,24 @@ struct DataPlace {
   format::FileVersion version = format::FileVersion::kV2_2;
 };
 
+/// Makes the files for the larger blobs of a data file, in the folder that is named as it is.
+class NewSidecars : public format::BlobSidecars {
+ public:
+  /// \param data_file its path below the root
+  NewSidecars(NewFiles* files, const std::string& data_file);
+
+  arrow::Result<std::unique_ptr<ByteSink>> Open(const std::string& name) override;
+  arrow::Status Close(std::unique_ptr<ByteSink> file) override;
+
+  /// Bytes of the files that are complete.
+  int64_t size_bytes() const { return size_bytes_; }
+
+ private:
+  NewFiles* const files_;
+  std::string directory_;
+  int64_t size_bytes_ = 0;
+};
+
 /// Writes one data file, under a new name.
 class NewDataFile {
  public:
@@ -35,7 +54,8 @@ class NewDataFile {
 
   arrow::Status Write(const arrow::RecordBatch& batch) { return writer_->Write(batch); }
   int64_t num_rows() const { return writer_->num_rows(); }
-  int64_t size_bytes() const { return writer_->size_bytes(); }
+  /// Bytes so far, with those of blobs beside the file.
+  int64_t size_bytes() const { return writer_->size_bytes() + sidecars_->size_bytes(); }
 
   /// Write the end of the file and make it durable.
   arrow::Result<format::DataFile> Finish();
@@ -45,6 +65,7 @@ class NewDataFile {
 
   std::string name_;
   std::unique_ptr<storage::ObjectWriter> object_;
+  std::unique_ptr<NewSidecars> sidecars_;
   std::unique_ptr<format::DataFileWriter> writer_;
 };
 
