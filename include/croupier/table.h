@@ -164,6 +164,10 @@ enum class BlobHandling : uint8_t {
   kDescriptors,
   /// The bytes themselves: large_binary.
   kBytes,
+  /// What is written to have the same blobs: the bytes, or in a table of blobs of version 2 a
+  /// struct
+  /// of `data`, `uri`, `position` and `size`, in which blobs of files elsewhere have no data.
+  kSources,
 };
 
 /// How a Lance dataset is opened.

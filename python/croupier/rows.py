@@ -80,6 +80,8 @@ def reader_of(data: Any, schema: pa.Schema | None) -> pa.RecordBatchReader:
         TypeError: if the data is no rows, or a column cannot be converted to the schema.
         ValueError: if columns are missing, or there are others than those of the schema.
     """
+    if schema is not None:
+        schema = pa.schema(map(_as_written, schema), schema.metadata)
     if data is None:
         if schema is None:
             raise ValueError("a table needs data, or a schema")
@@ -88,6 +90,24 @@ def reader_of(data: Any, schema: pa.Schema | None) -> pa.RecordBatchReader:
     if schema is None or reader.schema.equals(schema, check_metadata=True):
         return reader
     return _converted(reader, schema)
+
+
+def _as_written(field: pa.Field) -> pa.Field:
+    """Give the field that a column is written as: blobs as bytes, not as where these are."""
+    is_blob = field.metadata is not None and b"lance-encoding:blob" in field.metadata
+    if is_blob and pa.types.is_struct(field.type):
+        return field.with_type(pa.large_binary())
+    return field
+
+
+def _as_given(field: pa.Field, given: pa.Schema) -> pa.Field:
+    """Leave blobs as they are given, if that is not as bytes but as structs of data and URI."""
+    index = given.get_field_index(field.name)
+    if index < 0 or field.type != pa.large_binary():
+        return field
+    type_ = given.field(index).type
+    is_struct = pa.types.is_struct(getattr(type_, "storage_type", type_))
+    return given.field(index) if is_struct else field
 
 
 def _plain_reader(data: Any, schema: pa.Schema | None) -> pa.RecordBatchReader:
@@ -161,6 +181,8 @@ def _converted(reader: pa.RecordBatchReader, schema: pa.Schema) -> pa.RecordBatc
         raise ValueError(
             f"the schema has no columns {', '.join(map(repr, unknown))}; its columns are: {names}"
         )
+
+    schema = pa.schema([_as_given(field, reader.schema) for field in schema], schema.metadata)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in reader:

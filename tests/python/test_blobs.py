@@ -1,7 +1,9 @@
 """Blob columns: files that read what is asked for."""
 
+import datetime
 import io
 import pickle
+from pathlib import Path
 
 import lance
 import numpy as np
@@ -182,3 +184,113 @@ def test_what_cannot_be_is_refused(uri):
     for both in ({}, {"row_ids": [0], "offsets": [0]}):
         with pytest.raises(TypeError, match="either"):
             table.take_blobs("clip", **both)
+
+
+def written_by_croupier(folder, version, values, **options):
+    field = pa.field("clip", pa.large_binary(), metadata={"lance-encoding:blob": "true"})
+    schema = pa.schema([pa.field("id", pa.int64()), field])
+    ids = pa.array(range(len(values)))
+    rows = pa.Table.from_arrays([ids, pa.array(values, field.type)], schema=schema)
+    database = croupier.connect(folder)
+    return database.create_table("t", rows, data_storage_version=version, **options)
+
+
+def sizes_of_sidecars(table):
+    return sorted(path.stat().st_size for path in Path(table.uri).rglob("*.blob"))
+
+
+def check_blobs(table, values):
+    """Compare what both libraries read of the column `clip`."""
+    every = list(range(len(values)))
+    assert [blob and blob.read() for blob in table.take_blobs("clip", offsets=every)] == values
+    dataset = lance.dataset(table.uri)
+    dataset.validate()
+    theirs = dataset.take_blobs("clip", indices=every)
+    assert [blob and blob.read() for blob in theirs] == values
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2"])
+def test_blobs_are_written_where_pylance_puts_them(tmp_path, version):
+    table = written_by_croupier(tmp_path, version, blobs())
+    check_blobs(table, blobs())
+    assert sizes_of_sidecars(table) == ([] if version == "2.1" else [270_000, 5_000_000])
+    table.add({"id": [9]})
+    check_blobs(table, [*blobs(), None])
+    table.update("id IN (5, 9)", {"clip": b"short"})
+    values = [*blobs()[:5], *blobs()[6:], b"short", b"short"]
+    check_blobs(table, values)
+    table.add([{"id": 10, "clip": b"a dict"}, {"id": 11}])
+    values += [b"a dict", None]
+    if version == "2.2":
+        schema = pa.schema([pa.field("id", pa.int64()), lance.blob_field("clip")])
+        rows = [pa.array([12]), lance.blob_array([b"a blob"])]
+        table.add(pa.Table.from_arrays(rows, schema=schema))
+        values.append(b"a blob")
+    merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+    merge.execute({"id": [11, 13], "clip": [b"merged", b"new"]})
+    at = len(values) - 1 - values[::-1].index(None)
+    values = [*values[:at], *values[at + 1 :], b"merged", b"new"]
+    check_blobs(table, values)
+    with pytest.raises(ValueError, match="blobs are written as bytes"):
+        table.add(table)
+    copy = croupier.connect(tmp_path).create_table(
+        "copy", croupier.open_dataset(table.uri, read_blobs=True)
+    )
+    assert copy.schema.field("clip").type == pa.large_binary()
+    assert copy.to_arrow()["clip"].to_pylist() == values
+
+
+@pytest.mark.parametrize("stable", [False, True])
+def test_blobs_are_compacted(uri, stable, tmp_path):
+    if "2.0" in lance.dataset(uri).data_storage_version:
+        with pytest.raises(NotImplementedError, match="Overwrite the table"):
+            croupier.open_dataset(uri).compact_files()
+        return
+    table = croupier.open_dataset(uri)
+    table.compact_files()
+    assert len(lance.dataset(uri).get_fragments()) == 1
+    check_blobs(table, expected())
+    version = lance.dataset(uri).data_storage_version
+    ours = written_by_croupier(
+        tmp_path / "ours", version, blobs(), max_rows_per_file=2, stable_row_ids=stable
+    )
+    ours.delete("id = 3")
+    ours.compact_files()
+    assert len(lance.dataset(ours.uri).get_fragments()) == 1
+    check_blobs(ours, expected())
+    sizes = sizes_of_sidecars(ours)
+    ours.cleanup_old_versions(datetime.timedelta(0), delete_unverified=True)
+    assert len(sizes_of_sidecars(ours)) < len(sizes) or version == "2.1"
+    check_blobs(ours, expected())
+
+
+def test_blobs_that_are_large_together_are_compacted_in_parts(tmp_path):
+    values = [b"x" * 40_000_000, b"", b"y" * 40_000_001, None, b"z"]
+    table = written_by_croupier(tmp_path, "2.2", values, max_rows_per_file=2)
+    table.compact_files()
+    assert len(lance.dataset(table.uri).get_fragments()) == 1
+    check_blobs(table, values)
+
+
+def test_blobs_in_files_elsewhere_stay_there(tmp_path):
+    elsewhere = tmp_path / "elsewhere.bin"
+    elsewhere.write_bytes(b"0123456789")
+    values = [lance.Blob(uri=elsewhere.as_uri()), b"x" * 70_000, None]
+    values.append(lance.Blob(uri=elsewhere.as_uri(), position=2, size=3))
+    schema = pa.schema([pa.field("id", pa.int64()), lance.blob_field("clip")])
+    rows = pa.Table.from_arrays([pa.array(range(4)), lance.blob_array(values)], schema=schema)
+    uri = str(tmp_path / "t.lance")
+    lance.write_dataset(rows, uri, max_rows_per_file=2, allow_external_blob_outside_bases=True)
+    table = croupier.open_dataset(uri, allow_external=[tmp_path])
+    table.compact_files()
+    check_blobs(table, [b"0123456789", b"x" * 70_000, None, b"234"])
+    elsewhere.write_bytes(b"abcdefghij")
+    check_blobs(table, [b"abcdefghij", b"x" * 70_000, None, b"cde"])
+    croupier.open_dataset(uri).delete("id = 1")
+    croupier.open_dataset(uri).compact_files()  # without leave to read them
+    descriptors = croupier.open_dataset(uri).to_arrow()["clip"].to_pylist()
+    assert [blob and blob["blob_uri"] for blob in descriptors] == [
+        elsewhere.as_uri(),
+        None,
+        elsewhere.as_uri(),
+    ]

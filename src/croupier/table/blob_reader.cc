@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include <arrow/array/builder_binary.h>
+#include <arrow/array/builder_primitive.h>
 #include <arrow/array/data.h>
 #include <arrow/buffer.h>
 #include <arrow/status.h>
@@ -66,13 +68,23 @@ class Descriptors {
   }
 
   bool IsNull(int64_t row) const { return array_.IsNull(row); }
+  bool IsExternal(int64_t row) const { return KindOf(row) == BlobKind::kExternal; }
+  uint64_t position(int64_t row) const { return positions_[row]; }
+  uint64_t size(int64_t row) const { return sizes_[row]; }
+  uint32_t BlobId(int64_t row) const { return array_.child_data[3]->GetValues<uint32_t>(1)[row]; }
+  std::string_view Uri(int64_t row) const {
+    const auto& uris = *array_.child_data[4];
+    const auto* offsets = uris.GetValues<int32_t>(1);
+    return {reinterpret_cast<const char*>(uris.buffers[2]->data()) + offsets[row],
+            static_cast<size_t>(offsets[row + 1] - offsets[row])};
+  }
 
   arrow::Result<BlobPlace> Place(int64_t row, const FileLocation& file,
                                  const BlobFinder& finder) const {
     const uint64_t position = positions_[row];
     const uint64_t size = sizes_[row];
-    const uint8_t kind = is_v2() ? array_.child_data[0]->GetValues<uint8_t>(1)[row] : 0;
-    switch (static_cast<BlobKind>(kind)) {
+    const BlobKind kind = KindOf(row);
+    switch (kind) {
       case BlobKind::kInline: {
         ARROW_ASSIGN_OR_RAISE(auto place, finder.DataFile(file));
         ARROW_RETURN_NOT_OK(SetRange(position, size, &place));
@@ -96,17 +108,14 @@ class Descriptors {
         return place;
       }
     }
-    return arrow::Status::NotImplemented("cannot read blobs of the kind ", int{kind});
+    return arrow::Status::NotImplemented("cannot read blobs of the kind ", static_cast<int>(kind));
   }
 
  private:
-  bool is_v2() const { return array_.child_data.size() == 5; }
-  uint32_t BlobId(int64_t row) const { return array_.child_data[3]->GetValues<uint32_t>(1)[row]; }
-  std::string_view Uri(int64_t row) const {
-    const auto& uris = *array_.child_data[4];
-    const auto* offsets = uris.GetValues<int32_t>(1);
-    return {reinterpret_cast<const char*>(uris.buffers[2]->data()) + offsets[row],
-            static_cast<size_t>(offsets[row + 1] - offsets[row])};
+  bool is_v2() const { return array_.child_data.size() == kNumDescriptorMembersV2; }
+  BlobKind KindOf(int64_t row) const {
+    if (!is_v2()) return BlobKind::kInline;
+    return static_cast<BlobKind>(array_.child_data[0]->GetValues<uint8_t>(1)[row]);
   }
 
   const arrow::ArrayData& array_;
@@ -193,14 +202,19 @@ class TableBlob : public BlobFile {
 
 }  // namespace
 
+bool IsExternalBlob(const arrow::ArrayData& descriptors, int64_t row) {
+  return Descriptors(descriptors).IsExternal(row);
+}
+
 arrow::Result<std::vector<std::optional<BlobPlace>>> LocateBlobs(
     const arrow::ArrayData& descriptors, std::span<const FileLocation* const> files,
-    const BlobFinder& finder) {
+    const BlobFinder& finder, bool with_external) {
   std::vector<std::optional<BlobPlace>> places(static_cast<size_t>(descriptors.length));
   const Descriptors blobs(descriptors);
   for (int64_t row = 0; row < descriptors.length; ++row) {
     const auto* file = files[static_cast<size_t>(row)];
     if (blobs.IsNull(row) || file == nullptr) continue;
+    if (!with_external && blobs.IsExternal(row)) continue;
     auto place = blobs.Place(row, *file, finder);
     if (!place.ok()) {
       return place.status().WithMessage(file->path, ": ", place.status().message());
@@ -280,6 +294,43 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> ReadBlobs(
   return arrow::ArrayData::Make(arrow::large_binary(), num_rows,
                                 {std::move(bitmap), std::move(offsets), std::move(bytes)},
                                 num_nulls);
+}
+
+std::shared_ptr<arrow::DataType> BlobSourceType() {
+  return arrow::struct_(
+      {arrow::field("data", arrow::large_binary()), arrow::field("uri", arrow::utf8()),
+       arrow::field("position", arrow::uint64()), arrow::field("size", arrow::uint64())});
+}
+
+arrow::Result<std::shared_ptr<arrow::ArrayData>> MakeBlobSources(
+    const arrow::ArrayData& descriptors, std::shared_ptr<arrow::ArrayData> bytes,
+    arrow::MemoryPool* pool) {
+  const Descriptors blobs(descriptors);
+  arrow::StringBuilder uris(pool);
+  arrow::UInt64Builder positions(pool);
+  arrow::UInt64Builder sizes(pool);
+  for (int64_t row = 0; row < descriptors.length; ++row) {
+    if (blobs.IsNull(row) || !blobs.IsExternal(row)) {
+      ARROW_RETURN_NOT_OK(uris.AppendNull());
+      ARROW_RETURN_NOT_OK(positions.AppendNull());
+      ARROW_RETURN_NOT_OK(sizes.AppendNull());
+      continue;
+    }
+    if (blobs.BlobId(row) != 0) {
+      return arrow::Status::NotImplemented("a blob below the base path ", blobs.BlobId(row), ": '",
+                                           blobs.Uri(row), "' cannot be written anew");
+    }
+    ARROW_RETURN_NOT_OK(uris.Append(blobs.Uri(row)));
+    ARROW_RETURN_NOT_OK(positions.Append(blobs.position(row)));
+    ARROW_RETURN_NOT_OK(sizes.Append(blobs.size(row)));
+  }
+  std::vector<std::shared_ptr<arrow::ArrayData>> members(4);
+  members[0] = std::move(bytes);
+  ARROW_RETURN_NOT_OK(uris.FinishInternal(&members[1]));
+  ARROW_RETURN_NOT_OK(positions.FinishInternal(&members[2]));
+  ARROW_RETURN_NOT_OK(sizes.FinishInternal(&members[3]));
+  return arrow::ArrayData::Make(BlobSourceType(), descriptors.length, {descriptors.buffers[0]},
+                                std::move(members));
 }
 
 std::shared_ptr<const BlobFile> MakeBlobFile(BlobPlace place, storage::IoScheduler* scheduler) {

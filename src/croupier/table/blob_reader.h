@@ -44,17 +44,24 @@ class BlobFinder {
   virtual arrow::Result<BlobPlace> External(const std::string& uri, uint32_t base_id) const = 0;
 };
 
+/// Descriptors of version 1 are struct<position, size>, those of version 2 struct<kind, position,
+/// size, blob_id, blob_uri>.
+inline constexpr int kNumDescriptorMembersV2 = 5;
+
+/// Whether a descriptor of version 2 is of a blob in a file elsewhere.
+bool IsExternalBlob(const arrow::ArrayData& descriptors, int64_t row);
+
 /// Find the places of blobs by their descriptors.
 ///
-/// \param descriptors struct<position, size> of version 1, or struct<kind, position, size, blob_id,
-///        blob_uri> of version 2; of the offset 0
+/// \param descriptors of the offset 0
 /// \param files the data file that each descriptor is from
+/// \param with_external whether to find those in files elsewhere; else they are taken for nulls
 /// \return nothing for a null; SerializationError for malformed descriptors, NotImplemented for
 ///         blobs in managed objects
 /// Source: lance-encodings.md, section 9.
 arrow::Result<std::vector<std::optional<BlobPlace>>> LocateBlobs(
     const arrow::ArrayData& descriptors, std::span<const FileLocation* const> files,
-    const BlobFinder& finder);
+    const BlobFinder& finder, bool with_external = true);
 
 /// Read whole blobs into a large_binary array: one fetch.
 ///
@@ -63,6 +70,17 @@ arrow::Result<std::vector<std::optional<BlobPlace>>> LocateBlobs(
 arrow::Result<std::shared_ptr<arrow::ArrayData>> ReadBlobs(
     const std::vector<std::optional<BlobPlace>>& places, storage::IoScheduler* scheduler,
     const CancelToken& cancel, arrow::MemoryPool* pool);
+
+/// What blobs of version 2 are written of: struct<data, uri, position, size>.
+std::shared_ptr<arrow::DataType> BlobSourceType();
+
+/// Make an array of BlobSourceType of descriptors of version 2.
+///
+/// \param bytes of the blobs that are not in files elsewhere
+/// \return NotImplemented for blobs in files below base paths
+arrow::Result<std::shared_ptr<arrow::ArrayData>> MakeBlobSources(
+    const arrow::ArrayData& descriptors, std::shared_ptr<arrow::ArrayData> bytes,
+    arrow::MemoryPool* pool);
 
 /// Make the handle of a blob.
 std::shared_ptr<const BlobFile> MakeBlobFile(BlobPlace place, storage::IoScheduler* scheduler);

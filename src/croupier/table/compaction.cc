@@ -13,8 +13,9 @@ namespace croupier::table {
 
 namespace {
 
-// Rows that are read at a time.
+// Rows that are read at a time, and bytes of their blobs, if there are several rows.
 constexpr int64_t kBatchRows = 16 << 10;
+constexpr uint64_t kBatchBlobBytes = 64 << 20;
 
 std::string ToText(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 
@@ -22,6 +23,21 @@ bool HasBlobs(const std::vector<format::Field>& fields) {
   return std::ranges::any_of(fields, [](const format::Field& field) {
     return field.is_blob() || HasBlobs(field.children);
   });
+}
+
+// Columns of blobs; NotImplemented for blobs inside of other columns.
+arrow::Result<std::vector<std::string>> BlobColumns(const format::Manifest& manifest,
+                                                    const std::string& location) {
+  std::vector<std::string> columns;
+  for (const auto& field : manifest.fields) {
+    if (field.is_blob()) {
+      columns.push_back(field.name);
+    } else if (HasBlobs(field.children)) {
+      return arrow::Status::NotImplemented(location, ": cannot compact a table with blobs in the ",
+                                           "column '", field.name, "'; compact it with Lance");
+    }
+  }
+  return columns;
 }
 
 std::span<const uint64_t> NumbersOf(const arrow::RecordBatch& batch, int column) {
@@ -45,7 +61,66 @@ struct MovedLineage {
   }
 };
 
+// Add the sizes of a column's blobs to those of the rows; blobs of files elsewhere stay there.
+void AddBlobSizes(const arrow::ArrayData& descriptors, std::vector<uint64_t>* sizes) {
+  const bool is_v2 = descriptors.child_data.size() == kNumDescriptorMembersV2;
+  const auto* blob_sizes = descriptors.child_data[is_v2 ? 2 : 1]->GetValues<uint64_t>(1);
+  for (size_t row = 0; row < sizes->size(); ++row) {
+    const auto index = static_cast<int64_t>(row);
+    if (descriptors.IsNull(index)) continue;
+    if (is_v2 && IsExternalBlob(descriptors, index)) continue;
+    // Hostile sizes are found when the blobs are read.
+    (*sizes)[row] += std::min(blob_sizes[index], kBatchBlobBytes);
+  }
+}
+
 }  // namespace
+
+// The rows of a version as they are written again.
+class RowsToRewrite {
+ public:
+  static arrow::Result<RowsToRewrite> Open(const ChangeContext& context, const VersionFile& base,
+                                           std::vector<std::string> blob_columns) {
+    RowsToRewrite rows;
+    ARROW_ASSIGN_OR_RAISE(rows.table_, context.Open(base, BlobHandling::kSources));
+    if (!blob_columns.empty()) {
+      ARROW_ASSIGN_OR_RAISE(rows.descriptors_, context.Open(base, BlobHandling::kDescriptors));
+    }
+    rows.blob_columns_ = std::move(blob_columns);
+    return rows;
+  }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(std::span<const uint64_t> ranks,
+                                                          const std::vector<std::string>& columns,
+                                                          const ReadOptions& read) const {
+    return table_->TakeOffsets(ranks, columns, read);
+  }
+
+  // Cut ranks into parts whose blobs memory may hold at once: where each part ends.
+  arrow::Result<std::vector<size_t>> Cut(std::span<const uint64_t> ranks,
+                                         const ReadOptions& read) const {
+    if (blob_columns_.empty()) return std::vector<size_t>{ranks.size()};
+    ARROW_ASSIGN_OR_RAISE(const auto batch, descriptors_->TakeOffsets(ranks, blob_columns_, read));
+    std::vector<uint64_t> sizes(ranks.size());
+    for (const auto& column : batch->columns()) AddBlobSizes(*column->data(), &sizes);
+    std::vector<size_t> ends;
+    uint64_t total = 0;
+    for (size_t row = 0; row < sizes.size(); ++row) {
+      if (total > 0 && total + sizes[row] > kBatchBlobBytes) {
+        ends.push_back(row);
+        total = 0;
+      }
+      total += sizes[row];
+    }
+    ends.push_back(sizes.size());
+    return ends;
+  }
+
+ private:
+  std::shared_ptr<const LanceTable> table_;
+  std::shared_ptr<const LanceTable> descriptors_;  // null without blobs
+  std::vector<std::string> blob_columns_;
+};
 
 std::vector<CompactChange::Group> CompactChange::Plan(
     const format::Manifest& manifest, const std::vector<int64_t>& first_ranks) const {
@@ -97,20 +172,18 @@ arrow::Status CompactChange::Prepare(const VersionFile& base) {
   ARROW_ASSIGN_OR_RAISE(const auto first_ranks, table->FirstRanks({options().cancel}));
   const auto groups = Plan(manifest, first_ranks);
   if (groups.empty()) return arrow::Status::OK();
-  if (HasBlobs(manifest.fields)) {
-    return arrow::Status::NotImplemented(
-        context().dataset->location(),
-        ": cannot compact a table with blob columns; compact it with Lance");
-  }
+  ARROW_ASSIGN_OR_RAISE(auto blob_columns, BlobColumns(manifest, context().dataset->location()));
   ARROW_ASSIGN_OR_RAISE(const auto place, PlaceFor(manifest));
+  ARROW_ASSIGN_OR_RAISE(const auto rows,
+                        RowsToRewrite::Open(context(), base, std::move(blob_columns)));
   for (const Group& group : groups) {
-    ARROW_RETURN_NOT_OK(Rewrite(*table, manifest, place, group));
+    ARROW_RETURN_NOT_OK(Rewrite(rows, manifest, place, group));
   }
   num_rows_added_ = num_rows_removed_ = NumRowsOf(added_);
   return arrow::Status::OK();
 }
 
-arrow::Status CompactChange::Rewrite(const LanceTable& table, const format::Manifest& manifest,
+arrow::Status CompactChange::Rewrite(const RowsToRewrite& rows, const format::Manifest& manifest,
                                      const DataPlace& place, const Group& group) {
   for (size_t i = group.begin; i < group.end; ++i) replaced_.insert(manifest.fragments[i].id);
   std::vector<std::string> columns;
@@ -131,12 +204,18 @@ arrow::Status CompactChange::Rewrite(const LanceTable& table, const format::Mani
   for (int64_t begin = group.first_rank; begin < group.end_rank; begin += kBatchRows) {
     ranks.resize(static_cast<size_t>(std::min(kBatchRows, group.end_rank - begin)));
     std::iota(ranks.begin(), ranks.end(), static_cast<uint64_t>(begin));
-    ARROW_ASSIGN_OR_RAISE(auto batch, table.TakeOffsets(ranks, columns, read));
-    if (has_lineage) {
-      ARROW_RETURN_NOT_OK(lineage.Append(*batch));
-      ARROW_ASSIGN_OR_RAISE(batch, batch->SelectColumns(stored));
+    ARROW_ASSIGN_OR_RAISE(const auto ends, rows.Cut(ranks, read));
+    size_t first = 0;
+    for (const size_t last : ends) {
+      const auto part = std::span(ranks).subspan(first, last - first);
+      ARROW_ASSIGN_OR_RAISE(auto batch, rows.Take(part, columns, read));
+      if (has_lineage) {
+        ARROW_RETURN_NOT_OK(lineage.Append(*batch));
+        ARROW_ASSIGN_OR_RAISE(batch, batch->SelectColumns(stored));
+      }
+      ARROW_RETURN_NOT_OK(writer.Write(batch));
+      first = last;
     }
-    ARROW_RETURN_NOT_OK(writer.Write(batch));
   }
   ARROW_ASSIGN_OR_RAISE(auto fragments, writer.Finish());
   if (has_lineage && !fragments.empty()) {

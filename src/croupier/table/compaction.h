@@ -9,6 +9,8 @@
 
 namespace croupier::table {
 
+class RowsToRewrite;
+
 /// Writes fragments anew that are small, or have many deleted rows.
 class CompactChange : public TableChange {
  public:
@@ -36,7 +38,7 @@ class CompactChange : public TableChange {
 
   std::vector<Group> Plan(const format::Manifest& manifest,
                           const std::vector<int64_t>& first_ranks) const;
-  arrow::Status Rewrite(const LanceTable& table, const format::Manifest& manifest,
+  arrow::Status Rewrite(const RowsToRewrite& rows, const format::Manifest& manifest,
                         const DataPlace& place, const Group& group);
 
   const CompactOptions& compact_;

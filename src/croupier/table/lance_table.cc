@@ -31,12 +31,17 @@ arrow::Status AtLocation(const std::string& location, const arrow::Status& statu
   return status.WithMessage(location, ": ", status.message());
 }
 
-// The schema of a table that shows the bytes of blobs.
-std::shared_ptr<arrow::Schema> WithBytesOfBlobs(const format::Manifest& manifest) {
+// The schema of a table that shows blobs so.
+std::shared_ptr<arrow::Schema> SchemaWithBlobs(const format::Manifest& manifest,
+                                               BlobHandling handling) {
+  if (handling == BlobHandling::kDescriptors) return manifest.schema;
   auto fields = manifest.schema->fields();
   for (size_t i = 0; i < fields.size(); ++i) {
     if (!manifest.fields[i].is_blob()) continue;
-    fields[i] = fields[i]->WithType(arrow::large_binary())->RemoveMetadata();
+    const bool is_v2 = fields[i]->type()->num_fields() == kNumDescriptorMembersV2;
+    const auto type =
+        handling == BlobHandling::kSources && is_v2 ? BlobSourceType() : arrow::large_binary();
+    fields[i] = fields[i]->WithType(type)->RemoveMetadata();
   }
   return arrow::schema(std::move(fields), manifest.schema->metadata());
 }
@@ -56,7 +61,7 @@ LanceTable::LanceTable(std::shared_ptr<const LanceDataset> dataset, DatasetVersi
     : dataset_(std::move(dataset)),
       version_(std::move(version)),
       blobs_(blobs),
-      schema_(blobs == BlobHandling::kBytes ? WithBytesOfBlobs(manifest()) : manifest().schema),
+      schema_(SchemaWithBlobs(manifest(), blobs)),
       table_files_(dataset_, version_),
       state_([this] { return std::make_unique<State>(files_.size(), fragments_.size()); }) {}
 
@@ -238,7 +243,7 @@ arrow::Result<LanceTable::Projection> LanceTable::Project(
     }
     projection.trees.push_back(std::move(tree));
     projection.fields.push_back(way.back());
-    projection.reads_blobs.push_back(blobs_ == BlobHandling::kBytes && way.size() == 1 &&
+    projection.reads_blobs.push_back(blobs_ != BlobHandling::kDescriptors && way.size() == 1 &&
                                      way[0]->is_blob());
   }
   projection.num_tree_leaves = projection.leaves.size();
@@ -340,9 +345,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Assemble(
     columns.push_back(*std::move(column));
     if (projection.reads_blobs[columns.size() - 1]) {
       const auto leaf = static_cast<size_t>(next_leaf - leaves.begin());
-      ARROW_ASSIGN_OR_RAISE(const auto places, LocateBlobsOf(*columns.back(), rows, leaf));
-      ARROW_ASSIGN_OR_RAISE(columns.back(), ReadBlobs(places, &storage::IoScheduler::Default(),
-                                                      *options.cancel, PoolOf(options)));
+      ARROW_ASSIGN_OR_RAISE(columns.back(),
+                            ReadBlobsOf(std::move(columns.back()), rows, leaf, options));
     }
     next_leaf = end;
   }

@@ -109,7 +109,7 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
     std::shared_ptr<arrow::Schema> schema;
     std::vector<format::ColumnTree> trees;     // of the columns
     std::vector<const format::Field*> fields;  // of the trees
-    std::vector<bool> reads_blobs;             // by tree: bytes, and not only descriptors
+    std::vector<bool> reads_blobs;             // by tree: not only descriptors
     std::vector<format::LeafColumn> leaves;  // of the trees; then those read for their layers alone
     size_t num_tree_leaves = 0;
     std::vector<std::vector<SharedLayers>> shared_layers;  // by layout
@@ -196,6 +196,10 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   arrow::Result<std::vector<std::optional<BlobPlace>>> LocateBlobsOf(
       const arrow::ArrayData& descriptors, const std::vector<FragmentRows>& rows,
       size_t leaf) const;
+  /// A column of blobs as the table was opened to show it; parameters as for LocateBlobsOf.
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> ReadBlobsOf(
+      std::shared_ptr<arrow::ArrayData> descriptors, const std::vector<FragmentRows>& rows,
+      size_t leaf, const ReadOptions& options) const;
 
   // lance_table_lineage.cc: which rows there are, and what identifies them.
 

@@ -12,6 +12,7 @@
 
 #include "croupier/table/blob_reader.h"
 #include "croupier/table/lance_table.h"
+#include "croupier/table/pool_of.h"
 
 namespace croupier::table {
 
@@ -92,7 +93,19 @@ arrow::Result<std::vector<std::optional<BlobPlace>>> LanceTable::LocateBlobsOf(
       std::fill_n(files.begin() + run.slot, run.count, fragment.locations[leaf].file);
     }
   }
-  return LocateBlobs(descriptors, files, Blobs(*this));
+  const bool with_external = blobs_ != BlobHandling::kSources;
+  return LocateBlobs(descriptors, files, Blobs(*this), with_external);
+}
+
+arrow::Result<std::shared_ptr<arrow::ArrayData>> LanceTable::ReadBlobsOf(
+    std::shared_ptr<arrow::ArrayData> descriptors, const std::vector<FragmentRows>& rows,
+    size_t leaf, const ReadOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(const auto places, LocateBlobsOf(*descriptors, rows, leaf));
+  ARROW_ASSIGN_OR_RAISE(auto bytes, ReadBlobs(places, &storage::IoScheduler::Default(),
+                                              *options.cancel, PoolOf(options)));
+  const bool is_v2 = descriptors->child_data.size() == kNumDescriptorMembersV2;
+  if (blobs_ != BlobHandling::kSources || !is_v2) return bytes;
+  return MakeBlobSources(*descriptors, std::move(bytes), PoolOf(options));
 }
 
 arrow::Result<std::vector<std::shared_ptr<const BlobFile>>> LanceTable::TakeBlobs(

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <arrow/array/array_binary.h>
+#include <arrow/array/array_nested.h>
 #include <arrow/array/concatenate.h>
 #include <arrow/buffer.h>
 #include <arrow/chunked_array.h>
@@ -20,6 +21,7 @@
 #include "croupier/blob.h"
 #include "croupier/table.h"
 #include "croupier/table/test_tables.h"
+#include "croupier/table_writer.h"
 #include "croupier/testing/golden.h"
 
 namespace croupier::table {
@@ -109,6 +111,42 @@ TEST_P(BlobTableTest, OnlyColumnsOfBlobsHaveThem) {
   EXPECT_TRUE(table->TakeBlobs(row_ids, "_rowid").status().IsTypeError());
   EXPECT_TRUE(table->TakeBlobs(row_ids, "other").status().IsKeyError());
   EXPECT_TRUE(table->TakeBlobs(std::vector<uint64_t>{999}, "blob").status().IsIndexError());
+}
+
+TEST_P(BlobTableTest, ACompactionKeepsTheBlobs) {
+  const auto path = CopyGoldenTable(GetParam());
+  CompactOptions compact;
+  compact.max_deleted_share = 0;
+  const auto compacted = TableWriter::Open(path).ValueOrDie()->Compact(compact);
+  ASSERT_TRUE(compacted.ok()) << compacted.status();
+  EXPECT_EQ(compacted->num_rows_added, rows_->num_rows());
+  LanceOptions options;
+  options.blobs = BlobHandling::kBytes;
+  const auto scanned = ScanAll(*OpenLanceTable(path, options).ValueOrDie(), {{}, {"blob", "i"}});
+  ASSERT_TRUE(scanned.ok()) << scanned.status();
+  EXPECT_TRUE((*scanned)->column(0)->Equals(arrow::ChunkedArray(Expected())));
+  EXPECT_TRUE((*scanned)->column(1)->Equals(rows_->GetColumnByName("i")));
+}
+
+TEST_P(BlobTableTest, SourcesSayWhatIsWrittenForBlobs) {
+  const auto table = Open(BlobHandling::kSources);
+  const auto type = table->schema()->GetFieldByName("blob")->type();
+  const auto scanned = ScanAll(*table, {{}, {"blob"}}).ValueOrDie();
+  const auto whole = arrow::Concatenate(scanned->column(0)->chunks()).ValueOrDie();
+  ASSERT_TRUE(whole->ValidateFull().ok());
+  const auto expected = Expected();
+  EXPECT_EQ(whole->null_count(), expected->null_count());
+  if (GetParam() == "blobs_v1") {
+    EXPECT_TRUE(whole->Equals(*expected));
+    return;
+  }
+  const auto& structs = static_cast<const arrow::StructArray&>(*whole);
+  for (int64_t row = 0; row < whole->length(); ++row) {
+    const bool is_elsewhere = structs.field(1)->IsValid(row);
+    EXPECT_EQ(structs.field(0)->IsNull(row), expected->IsNull(row) || is_elsewhere);
+    if (!structs.field(0)->IsValid(row)) continue;
+    EXPECT_TRUE(structs.field(0)->RangeEquals(*expected, row, row + 1, row));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Tables, BlobTableTest, ::testing::Values("blobs_v1", "blobs_v2"));

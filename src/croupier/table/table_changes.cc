@@ -67,11 +67,9 @@ std::vector<Message> FieldMessages(const std::vector<Field>& fields) {
   return messages;
 }
 
-arrow::Result<std::shared_ptr<const LanceTable>> ChangeContext::Open(
-    const VersionFile& version) const {
-  // Rows are read to be written again: with the bytes of blobs.
-  return LanceTable::Make(dataset, version.dataset_version(), BlobHandling::kBytes,
-                          *options->cancel);
+arrow::Result<std::shared_ptr<const LanceTable>> ChangeContext::Open(const VersionFile& version,
+                                                                     BlobHandling blobs) const {
+  return LanceTable::Make(dataset, version.dataset_version(), blobs, *options->cancel);
 }
 
 arrow::Result<DataPlace> TableChange::PlaceFor(const std::string& data_format_version) {

@@ -23,8 +23,9 @@ struct ChangeContext {
   std::string branch;
   const WriteOptions* options;  ///< outlives the change
 
-  /// Open a version that is changed.
-  arrow::Result<std::shared_ptr<const LanceTable>> Open(const VersionFile& version) const;
+  /// Open a version that is changed, with the bytes of blobs.
+  arrow::Result<std::shared_ptr<const LanceTable>> Open(
+      const VersionFile& version, BlobHandling blobs = BlobHandling::kBytes) const;
 };
 
 /// A change that may write data files.

@@ -101,6 +101,10 @@ class Planner {
 };
 
 arrow::Status WrongType(const Field& field, const arrow::DataType& type) {
+  if (field.is_blob()) {
+    return arrow::Status::Invalid("column '", field.name, "' has the type ", type.ToString(),
+                                  "; blobs are written as bytes, or as structs of data and uri");
+  }
   const auto& wanted = field.arrow_field->type();
   return arrow::Status::Invalid("column '", field.name, "' has the type ", type.ToString(),
                                 "; the table has it as ",
