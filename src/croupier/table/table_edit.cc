@@ -4,11 +4,14 @@
 #include <set>
 
 #include <arrow/array/array_primitive.h>
+#include <arrow/array/util.h>
 #include <arrow/compute/cast.h>
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
+
+#include "croupier/expression/cast.h"
 
 namespace croupier {
 
@@ -78,13 +81,28 @@ class UpdatedRows : public arrow::RecordBatchReader {
   }
 
  private:
+  // As SQL casts; types that it does not know, as Arrow does where nothing is lost.
+  static arrow::Result<std::shared_ptr<arrow::Array>> CastTo(
+      const std::shared_ptr<arrow::Array>& values, const std::shared_ptr<arrow::DataType>& type,
+      arrow::compute::ExecContext* context) {
+    if (values->type_id() == arrow::Type::NA) {
+      return arrow::MakeArrayOfNull(type, values->length(), context->memory_pool());
+    }
+    if (!expression::CanCast(*values->type(), *type)) {
+      return arrow::compute::Cast(*values, type, arrow::compute::CastOptions::Safe(), context);
+    }
+    ARROW_ASSIGN_OR_RAISE(
+        const auto cast,
+        expression::CastValues(arrow::Datum(values), type, expression::CastMode::kError, context));
+    return cast.make_array();
+  }
+
   arrow::Result<std::shared_ptr<arrow::Array>> Convert(std::shared_ptr<arrow::Array> values,
                                                        const arrow::Field& field) const {
     if (!values->type()->Equals(field.type())) {
       arrow::compute::ExecContext context(pool_ != nullptr ? pool_ : arrow::default_memory_pool());
       context.set_use_threads(false);
-      auto converted = arrow::compute::Cast(*values, field.type(),
-                                            arrow::compute::CastOptions::Safe(), &context);
+      auto converted = CastTo(values, field.type(), &context);
       if (!converted.ok()) {
         return converted.status().WithMessage("column '", field.name(), "' (",
                                               field.type()->ToString(),

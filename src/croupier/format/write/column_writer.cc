@@ -39,6 +39,7 @@ arrow::Status ColumnWriter::AppendRows(const std::shared_ptr<arrow::ArrayData>& 
     return arrow::Status::OK();
   }
   ARROW_ASSIGN_OR_RAISE(const auto rows, Shred(*plan_, column, begin, num_rows, pool_));
+  ARROW_RETURN_NOT_OK(CheckAllowed(*plan_, rows, pool_));
   const int64_t invisible = rows.num_levels - rows.num_values;
   if (invisible > max_invisible_ && num_rows > 1 && rows.num_values > 0) {
     const int64_t num_pieces = std::min(num_rows, 1 + invisible / max_invisible_);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <arrow/array/array_base.h>
+#include <arrow/array/array_nested.h>
 #include <arrow/array/data.h>
 #include <arrow/array/util.h>
 #include <arrow/buffer.h>
@@ -342,6 +343,47 @@ int64_t LeafBuffers::size_bytes() const {
   auto total = static_cast<int64_t>(size);
   for (const auto& member : members_) total += member.size_bytes();
   return total;
+}
+
+arrow::Status CheckAllowed(const LeafPlan& plan, const ShreddedRows& rows,
+                           arrow::MemoryPool* pool) {
+  const auto is_forbidding = [](const LeafShape& one) { return one.has_forbidden_values; };
+  if (!is_forbidding(plan.shape) && std::ranges::none_of(plan.shape.members, is_forbidding)) {
+    return arrow::Status::OK();
+  }
+  const auto check = [&](const arrow::Array& array) {
+    const auto status = array.ValidateFull();
+    if (status.ok()) return status;
+    return arrow::Status::Invalid("column '", plan.name,
+                                  "': a value is none of its type: ", status.message());
+  };
+  // Below null structs anything may lie: levels tell of these where each is of a value.
+  const bool has_level_of_each = !rows.def.empty() && rows.num_levels == rows.num_values;
+  size_t next_level = 0;
+  for (const SlotRange& range : rows.ranges) {
+    const auto data = rows.leaf->Slice(range.begin, range.size());
+    if (has_level_of_each) {
+      ARROW_ASSIGN_OR_RAISE(auto valid,
+                            arrow::AllocateEmptyBitmap(data->offset + data->length, pool));
+      for (int64_t i = 0; i < data->length; ++i) {
+        arrow::bit_util::SetBitTo(valid->mutable_data(), data->offset + i,
+                                  rows.def[next_level++] == 0);
+      }
+      data->buffers[0] = std::move(valid);
+      data->null_count = arrow::kUnknownNullCount;
+    }
+    const auto array = arrow::MakeArray(data);
+    if (is_forbidding(plan.shape)) {
+      ARROW_RETURN_NOT_OK(check(*array));
+    } else if (array->type_id() == arrow::Type::STRUCT) {
+      const auto& structs = static_cast<const arrow::StructArray&>(*array);
+      for (int i = 0; i < structs.num_fields(); ++i) {
+        ARROW_ASSIGN_OR_RAISE(const auto member, structs.GetFlattenedField(i, pool));
+        ARROW_RETURN_NOT_OK(check(*member));
+      }
+    }
+  }
+  return arrow::Status::OK();
 }
 
 int64_t EstimateBytes(const LeafShape& shape, const arrow::ArrayData& leaf, SlotRange slots) {

@@ -78,6 +78,11 @@ class LeafBuffers {
   std::shared_ptr<arrow::ArrayData> dictionary_;
 };
 
+/// Check values of types that not all bits are a value of: times, dates in milliseconds, decimals.
+///
+/// \return Invalid that names the column and shows the first that is none
+arrow::Status CheckAllowed(const LeafPlan& plan, const ShreddedRows& rows, arrow::MemoryPool* pool);
+
 /// Estimate the bytes that slots of a leaf take in memory.
 int64_t EstimateBytes(const LeafShape& shape, const arrow::ArrayData& leaf, SlotRange slots);
 
