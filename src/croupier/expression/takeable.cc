@@ -15,15 +15,17 @@ namespace croupier::expression {
 
 namespace {
 
-const arrow::DataType& StorageOf(const arrow::DataType& type) {
-  if (type.id() != arrow::Type::EXTENSION) return type;
-  return StorageOf(*static_cast<const arrow::ExtensionType&>(type).storage_type());
+const arrow::DataType* StorageOf(const arrow::DataType* type) {
+  while (type->id() == arrow::Type::EXTENSION) {
+    type = static_cast<const arrow::ExtensionType*>(type)->storage_type().get();
+  }
+  return type;
 }
 
 bool HasNestedFixedSizeLists(const arrow::DataType& any_type) {
-  const auto& type = StorageOf(any_type);
+  const auto& type = *StorageOf(&any_type);
   const auto is_fixed_list = [](const arrow::DataType& one) {
-    return StorageOf(one).id() == arrow::Type::FIXED_SIZE_LIST;
+    return StorageOf(&one)->id() == arrow::Type::FIXED_SIZE_LIST;
   };
   return std::ranges::any_of(type.fields(), [&](const auto& field) {
     return (is_fixed_list(type) && is_fixed_list(*field->type())) ||

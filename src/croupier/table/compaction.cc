@@ -187,6 +187,7 @@ arrow::Status CompactChange::Rewrite(const RowsToRewrite& rows, const format::Ma
                                      const DataPlace& place, const Group& group) {
   for (size_t i = group.begin; i < group.end; ++i) replaced_.insert(manifest.fragments[i].id);
   std::vector<std::string> columns;
+  columns.reserve(manifest.fields.size() + 3);
   for (const auto& field : manifest.fields) columns.push_back(field.name);
   const bool has_lineage = manifest.has_stable_row_ids();
   if (has_lineage) {

@@ -345,8 +345,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Assemble(
     columns.push_back(*std::move(column));
     if (projection.reads_blobs[columns.size() - 1]) {
       const auto leaf = static_cast<size_t>(next_leaf - leaves.begin());
-      ARROW_ASSIGN_OR_RAISE(columns.back(),
-                            ReadBlobsOf(std::move(columns.back()), rows, leaf, options));
+      ARROW_ASSIGN_OR_RAISE(columns.back(), ReadBlobsOf(*columns.back(), rows, leaf, options));
     }
     next_leaf = end;
   }

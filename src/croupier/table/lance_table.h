@@ -198,8 +198,8 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
       size_t leaf) const;
   /// A column of blobs as the table was opened to show it; parameters as for LocateBlobsOf.
   arrow::Result<std::shared_ptr<arrow::ArrayData>> ReadBlobsOf(
-      std::shared_ptr<arrow::ArrayData> descriptors, const std::vector<FragmentRows>& rows,
-      size_t leaf, const ReadOptions& options) const;
+      const arrow::ArrayData& descriptors, const std::vector<FragmentRows>& rows, size_t leaf,
+      const ReadOptions& options) const;
 
   // lance_table_lineage.cc: which rows there are, and what identifies them.
 

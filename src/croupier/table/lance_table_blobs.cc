@@ -98,14 +98,14 @@ arrow::Result<std::vector<std::optional<BlobPlace>>> LanceTable::LocateBlobsOf(
 }
 
 arrow::Result<std::shared_ptr<arrow::ArrayData>> LanceTable::ReadBlobsOf(
-    std::shared_ptr<arrow::ArrayData> descriptors, const std::vector<FragmentRows>& rows,
-    size_t leaf, const ReadOptions& options) const {
-  ARROW_ASSIGN_OR_RAISE(const auto places, LocateBlobsOf(*descriptors, rows, leaf));
+    const arrow::ArrayData& descriptors, const std::vector<FragmentRows>& rows, size_t leaf,
+    const ReadOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(const auto places, LocateBlobsOf(descriptors, rows, leaf));
   ARROW_ASSIGN_OR_RAISE(auto bytes, ReadBlobs(places, &storage::IoScheduler::Default(),
                                               *options.cancel, PoolOf(options)));
-  const bool is_v2 = descriptors->child_data.size() == kNumDescriptorMembersV2;
+  const bool is_v2 = descriptors.child_data.size() == kNumDescriptorMembersV2;
   if (blobs_ != BlobHandling::kSources || !is_v2) return bytes;
-  return MakeBlobSources(*descriptors, std::move(bytes), PoolOf(options));
+  return MakeBlobSources(descriptors, std::move(bytes), PoolOf(options));
 }
 
 arrow::Result<std::vector<std::shared_ptr<const BlobFile>>> LanceTable::TakeBlobs(
@@ -120,6 +120,7 @@ arrow::Result<std::vector<std::shared_ptr<const BlobFile>>> LanceTable::TakeBlob
   if (manifest().has_stable_row_ids()) ARROW_RETURN_NOT_OK(FindAddresses(addresses, options));
   ARROW_ASSIGN_OR_RAISE(auto located, LocateRows(addresses, options));
   std::vector<FragmentRows> rows;
+  rows.reserve(located.size());
   for (auto& each : located) {
     rows.push_back(RowsOf(fragments_[each.fragment], projection, std::move(each.runs)));
   }

@@ -352,7 +352,7 @@ arrow::Status CheckAllowed(const LeafPlan& plan, const ShreddedRows& rows,
     return arrow::Status::OK();
   }
   const auto check = [&](const arrow::Array& array) {
-    const auto status = array.ValidateFull();
+    auto status = array.ValidateFull();
     if (status.ok()) return status;
     return arrow::Status::Invalid("column '", plan.name,
                                   "': a value is none of its type: ", status.message());
