@@ -18,7 +18,10 @@ namespace croupier::storage {
 
 namespace {
 
-// Small appends are gathered up to this; larger ones go to the kernel as they are.
+// Small appends are gathered up to this, and larger ones go to the kernel in pieces of it. Linux
+// caches what one call writes in pages as large as the call allows. A virtual machine may have given
+// its free pages of 2 MiB back to its host, and then waits several times as long for a new one as
+// for the copy; smaller pages are at hand.
 constexpr size_t kGatherBytes = 1 << 20;
 // The kernel begins to write each of these before the file is complete.
 constexpr int64_t kFlushBytes = 8 << 20;
@@ -92,7 +95,7 @@ class NewFile {
 
   arrow::Status Write(std::span<const uint8_t> bytes) const {
     while (!bytes.empty()) {
-      const ssize_t count = write(descriptor_, bytes.data(), bytes.size());
+      const ssize_t count = write(descriptor_, bytes.data(), std::min(bytes.size(), kGatherBytes));
       if (count < 0) {
         if (errno == EINTR) continue;
         return FromErrno(errno, path_, "write");
@@ -144,9 +147,7 @@ class LocalFileWriter : public ObjectWriter {
       gathered_.assign(bytes.begin(), bytes.end());
       return arrow::Status::OK();
     }
-    ARROW_RETURN_NOT_OK(file_.Write(bytes));
-    BeginFlush(size_bytes_);
-    return arrow::Status::OK();
+    return Write(bytes);
   }
 
   arrow::Status Close() override {
@@ -161,22 +162,26 @@ class LocalFileWriter : public ObjectWriter {
 
  private:
   arrow::Status WriteGathered() {
-    ARROW_RETURN_NOT_OK(file_.Write(gathered_));
+    ARROW_RETURN_NOT_OK(Write(gathered_));
     gathered_.clear();
     return arrow::Status::OK();
   }
 
-  void BeginFlush(int64_t written) {
-    if (written - flushed_ < kFlushBytes) return;
+  arrow::Status Write(std::span<const uint8_t> bytes) {
+    ARROW_RETURN_NOT_OK(file_.Write(bytes));
+    written_ += std::ssize(bytes);
+    if (written_ - flushed_ < kFlushBytes) return arrow::Status::OK();
     // A wish: what fails here is reported by the sync.
-    sync_file_range(file_.descriptor(), flushed_, written - flushed_, SYNC_FILE_RANGE_WRITE);
-    flushed_ = written;
+    sync_file_range(file_.descriptor(), flushed_, written_ - flushed_, SYNC_FILE_RANGE_WRITE);
+    flushed_ = written_;
+    return arrow::Status::OK();
   }
 
   NewFile file_;
   std::vector<uint8_t> gathered_;
-  int64_t size_bytes_ = 0;
-  int64_t flushed_ = 0;
+  int64_t size_bytes_ = 0;  // appended
+  int64_t written_ = 0;     // of these, what the kernel has
+  int64_t flushed_ = 0;     // of these, what it was asked to write
 };
 
 std::string TemporaryNameBeside(const std::string& path) {
