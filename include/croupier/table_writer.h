@@ -34,6 +34,9 @@ struct WriteOptions {
   int max_attempts = 20;
   /// Borrowed for the call.
   const CancelToken* cancel = &CancelToken::Never();
+  /// Whether the rows are a table in memory, which stays there during the call: they are then
+  /// written from where they are, and not copied while they wait for others.
+  bool keeps_batches = false;
   /// Where memory is allocated; null is Arrow's default pool.
   arrow::MemoryPool* pool = nullptr;
 };

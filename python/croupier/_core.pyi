@@ -60,6 +60,7 @@ class TableWriter:
         stable_row_ids: bool = False,
         max_rows_per_file: int | None = None,
         max_bytes_per_file: int | None = None,
+        keeps_batches: bool = False,
         progress: Callable[[int, int, int], object] | None = None,
         storage_options: Mapping[str, str] = ...,
     ) -> dict[str, int]: ...
@@ -73,6 +74,7 @@ class TableWriter:
         *,
         max_rows_per_file: int | None = None,
         max_bytes_per_file: int | None = None,
+        keeps_batches: bool = False,
         progress: Callable[[int, int, int], object] | None = None,
     ) -> dict[str, int]: ...
     def overwrite(
@@ -81,6 +83,7 @@ class TableWriter:
         *,
         max_rows_per_file: int | None = None,
         max_bytes_per_file: int | None = None,
+        keeps_batches: bool = False,
         progress: Callable[[int, int, int], object] | None = None,
     ) -> dict[str, int]: ...
     def delete(self, where: str) -> dict[str, int]: ...

@@ -151,12 +151,13 @@ class Connection:
             data,
             schema,
             progress,
-            lambda rows, report: _core.TableWriter.create(
+            lambda rows, report, are_in_memory: _core.TableWriter.create(
                 uri,
                 rows,
                 data_format_version=data_storage_version,
                 stable_row_ids=stable_row_ids,
                 max_rows_per_file=max_rows_per_file,
+                keeps_batches=are_in_memory,
                 progress=report,
                 storage_options=self._access.options,
             ),

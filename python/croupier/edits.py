@@ -138,8 +138,11 @@ class TableEdits:
                 data,
                 schema,
                 progress,
-                lambda rows, report: write(
-                    rows, max_rows_per_file=max_rows_per_file, progress=report
+                lambda rows, report, are_in_memory: write(
+                    rows,
+                    max_rows_per_file=max_rows_per_file,
+                    keeps_batches=are_in_memory,
+                    progress=report,
                 ),
             )
         )

@@ -19,7 +19,9 @@ def write_rows(
     data: Any,
     schema: pa.Schema | None,
     progress: bool | Progress,
-    write: Callable[[pa.RecordBatchReader, Callable[[int, int, int], object] | None], _Result],
+    write: Callable[
+        [pa.RecordBatchReader, Callable[[int, int, int], object] | None, bool], _Result
+    ],
 ) -> _Result:
     """Have rows written as a stream; what the stream raises is raised as it was.
 
@@ -27,7 +29,8 @@ def write_rows(
         data: rows, as `croupier.Connection.create_table` takes them.
         schema: to which their columns are converted; None leaves them as they are.
         progress: as `croupier.Connection.create_table` takes it.
-        write: is given a reader, and a function to be told of the progress.
+        write: is given a reader, a function to be told of the progress, and whether the rows are in
+            memory until it returns.
     """
     reader = reader_of(data, schema)
     stream = _Stream(reader)
@@ -41,6 +44,7 @@ def write_rows(
             else lambda rows, size, files: report(
                 {"num_rows": rows, "num_bytes": size, "num_files": files}
             ),
+            _is_in_memory(data, schema),
         )
     except Exception:
         if stream.raised is not None:
@@ -110,12 +114,25 @@ def _as_given(field: pa.Field, given: pa.Schema) -> pa.Field:
     return given.field(index) if is_struct else field
 
 
+def _is_in_memory(data: Any, schema: pa.Schema | None) -> bool:
+    """Tell whether all batches that are read of some rows are memory that these have anyway."""
+    if schema is not None:
+        schema = pa.schema(map(_as_written, schema), schema.metadata)
+    if isinstance(data, (pa.Table, pa.RecordBatch)):
+        return schema is None or data.schema.equals(schema, check_metadata=True)
+    return schema is None and (isinstance(data, (Mapping, list)) or _is_pandas(data))
+
+
+def _is_pandas(data: Any) -> bool:
+    return type(data).__module__.partition(".")[0] == "pandas"
+
+
 def _plain_reader(data: Any, schema: pa.Schema | None) -> pa.RecordBatchReader:
     if isinstance(data, pa.RecordBatchReader):
         return data
     if isinstance(data, Mapping):
         return pa.table(data).to_reader()
-    if type(data).__module__.partition(".")[0] == "pandas":
+    if _is_pandas(data):
         return pa.Table.from_pandas(data, preserve_index=False).to_reader()
     if hasattr(data, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(data)

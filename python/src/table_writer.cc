@@ -93,20 +93,22 @@ LanceOptions LanceOptionsOf(std::optional<std::string> branch, Options storage_o
 }
 
 WriteOptions FilesOf(std::optional<int64_t> max_rows_per_file,
-                     std::optional<int64_t> max_bytes_per_file) {
+                     std::optional<int64_t> max_bytes_per_file, bool keeps_batches) {
   WriteOptions options;
   options.max_rows_per_file = max_rows_per_file.value_or(options.max_rows_per_file);
   options.max_bytes_per_file = max_bytes_per_file.value_or(options.max_bytes_per_file);
+  options.keeps_batches = keeps_batches;
   return options;
 }
 
 nb::dict Create(const std::string& uri, const nb::object& rows, std::string data_format_version,
                 bool stable_row_ids, std::optional<int64_t> max_rows_per_file,
-                std::optional<int64_t> max_bytes_per_file, const nb::object& progress,
-                Options storage_options) {
+                std::optional<int64_t> max_bytes_per_file, bool keeps_batches,
+                const nb::object& progress, Options storage_options) {
   const auto stream = ImportStream(rows);
   CreateOptions create;
-  static_cast<WriteOptions&>(create) = FilesOf(max_rows_per_file, max_bytes_per_file);
+  static_cast<WriteOptions&>(create) =
+      FilesOf(max_rows_per_file, max_bytes_per_file, keeps_batches);
   create.data_format_version = std::move(data_format_version);
   create.stable_row_ids = stable_row_ids;
   Callbacks callbacks;
@@ -126,9 +128,10 @@ std::unique_ptr<TableWriter> Open(const std::string& uri, std::optional<std::str
 }
 
 nb::dict Append(TableWriter& self, const nb::object& rows, std::optional<int64_t> max_rows_per_file,
-                std::optional<int64_t> max_bytes_per_file, const nb::object& progress) {
+                std::optional<int64_t> max_bytes_per_file, bool keeps_batches,
+                const nb::object& progress) {
   const auto stream = ImportStream(rows);
-  const auto options = FilesOf(max_rows_per_file, max_bytes_per_file);
+  const auto options = FilesOf(max_rows_per_file, max_bytes_per_file, keeps_batches);
   Callbacks callbacks;
   return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
     return self.Append(stream, SetUp(options, cancel, progress, &callbacks));
@@ -137,9 +140,10 @@ nb::dict Append(TableWriter& self, const nb::object& rows, std::optional<int64_t
 
 nb::dict Overwrite(TableWriter& self, const nb::object& rows,
                    std::optional<int64_t> max_rows_per_file,
-                   std::optional<int64_t> max_bytes_per_file, const nb::object& progress) {
+                   std::optional<int64_t> max_bytes_per_file, bool keeps_batches,
+                   const nb::object& progress) {
   const auto stream = ImportStream(rows);
-  const auto options = FilesOf(max_rows_per_file, max_bytes_per_file);
+  const auto options = FilesOf(max_rows_per_file, max_bytes_per_file, keeps_batches);
   Callbacks callbacks;
   return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
     return self.Overwrite(stream, SetUp(options, cancel, progress, &callbacks));
@@ -300,16 +304,16 @@ void RegisterTableWriter(nb::module_& module) {
       .def_static("create", &Create, nb::arg("uri"), nb::arg("rows"), nb::kw_only(),
                   nb::arg("data_format_version") = "2.2", nb::arg("stable_row_ids") = false,
                   nb::arg("max_rows_per_file") = nb::none(),
-                  nb::arg("max_bytes_per_file") = nb::none(), nb::arg("progress") = nb::none(),
-                  nb::arg("storage_options") = Options())
+                  nb::arg("max_bytes_per_file") = nb::none(), nb::arg("keeps_batches") = false,
+                  nb::arg("progress") = nb::none(), nb::arg("storage_options") = Options())
       .def_static("open", &Open, nb::arg("uri"), nb::kw_only(), nb::arg("branch") = nb::none(),
                   nb::arg("storage_options") = Options())
       .def("append", &Append, nb::arg("rows"), nb::kw_only(),
            nb::arg("max_rows_per_file") = nb::none(), nb::arg("max_bytes_per_file") = nb::none(),
-           nb::arg("progress") = nb::none())
+           nb::arg("keeps_batches") = false, nb::arg("progress") = nb::none())
       .def("overwrite", &Overwrite, nb::arg("rows"), nb::kw_only(),
            nb::arg("max_rows_per_file") = nb::none(), nb::arg("max_bytes_per_file") = nb::none(),
-           nb::arg("progress") = nb::none())
+           nb::arg("keeps_batches") = false, nb::arg("progress") = nb::none())
       .def("delete", &Delete, nb::arg("where"))
       .def("update", &Update, nb::arg("where").none(), nb::arg("values"))
       .def("merge", &Merge, nb::arg("rows"), nb::kw_only(), nb::arg("on"),

@@ -19,9 +19,9 @@ namespace croupier::storage {
 namespace {
 
 // Small appends are gathered up to this, and larger ones go to the kernel in pieces of it. Linux
-// caches what one call writes in pages as large as the call allows. A virtual machine may have given
-// its free pages of 2 MiB back to its host, and then waits several times as long for a new one as
-// for the copy; smaller pages are at hand.
+// caches what one call writes in pages as large as the call allows. A virtual machine may have
+// given its free pages of 2 MiB back to its host, and then waits several times as long for a new
+// one as for the copy; smaller pages are at hand.
 constexpr size_t kGatherBytes = 1 << 20;
 // The kernel begins to write each of these before the file is complete.
 constexpr int64_t kFlushBytes = 8 << 20;

@@ -33,7 +33,7 @@ class ColumnFile {
   static arrow::Result<std::unique_ptr<ColumnFile>> Create(const DataPlace& place,
                                                            const std::vector<format::Field>& fields,
                                                            const WriteOptions& options) {
-    ARROW_ASSIGN_OR_RAISE(auto file, NewDataFile::Create(place, fields, options.pool));
+    ARROW_ASSIGN_OR_RAISE(auto file, NewDataFile::Create(place, fields, options));
     return std::unique_ptr<ColumnFile>(new ColumnFile(std::move(file)));
   }
 

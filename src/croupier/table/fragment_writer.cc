@@ -14,10 +14,7 @@ NewSidecars::NewSidecars(NewFiles* files, const std::string& data_file)
     : files_(files), directory_(data_file.substr(0, data_file.rfind(".lance")) + "/") {}
 
 arrow::Result<std::unique_ptr<ByteSink>> NewSidecars::Open(const std::string& name) {
-  const std::string path = directory_ + name;
-  ARROW_ASSIGN_OR_RAISE(std::unique_ptr<ByteSink> file, files_->store()->OpenWrite(path));
-  files_->Add(path);
-  return file;
+  return files_->Begin(directory_ + name);
 }
 
 arrow::Status NewSidecars::Close(std::unique_ptr<ByteSink> file) {
@@ -29,13 +26,15 @@ arrow::Status NewSidecars::Close(std::unique_ptr<ByteSink> file) {
 
 arrow::Result<std::unique_ptr<NewDataFile>> NewDataFile::Create(const DataPlace& place,
                                                                 std::vector<format::Field> fields,
-                                                                arrow::MemoryPool* pool) {
+                                                                const WriteOptions& write) {
   std::unique_ptr<NewDataFile> file(new NewDataFile());
   file->name_ = NewDataFileName();
-  ARROW_ASSIGN_OR_RAISE(file->object_, place.files->Begin(place.directory + file->name_));
+  const std::string path = place.directory + file->name_;
+  ARROW_ASSIGN_OR_RAISE(file->object_, place.files->Begin(path));
   format::DataFileWriterOptions options;
   options.version = place.version;
-  options.pool = pool;
+  options.keeps_batches = write.keeps_batches;
+  options.pool = write.pool;
   file->sidecars_ = std::make_unique<NewSidecars>(place.files, path);
   options.sidecars = file->sidecars_.get();
   ARROW_ASSIGN_OR_RAISE(
@@ -60,7 +59,7 @@ arrow::Status FragmentWriter::Write(const std::shared_ptr<arrow::RecordBatch>& b
   ARROW_RETURN_NOT_OK(options_.cancel->Check());
   for (int64_t begin = 0; begin < batch->num_rows();) {
     if (file_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(file_, NewDataFile::Create(place_, fields_, options_.pool));
+      ARROW_ASSIGN_OR_RAISE(file_, NewDataFile::Create(place_, fields_, options_));
     }
     const int64_t count =
         std::min(batch->num_rows() - begin, options_.max_rows_per_file - file_->num_rows());

@@ -50,7 +50,7 @@ class NewDataFile {
  public:
   static arrow::Result<std::unique_ptr<NewDataFile>> Create(const DataPlace& place,
                                                             std::vector<format::Field> fields,
-                                                            arrow::MemoryPool* pool);
+                                                            const WriteOptions& write);
 
   arrow::Status Write(const arrow::RecordBatch& batch) { return writer_->Write(batch); }
   int64_t num_rows() const { return writer_->num_rows(); }

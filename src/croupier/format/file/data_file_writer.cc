@@ -117,6 +117,7 @@ class DataFileWriter::Impl {
         pool_(options.pool == nullptr ? arrow::default_memory_pool() : options.pool),
         file_(sink),
         encoder_(options.version, pool_),
+        gathering_(pool_),
         blobs_([this](Bytes blob) { return AppendBlob(blob); }, options.sidecars) {}
 
   arrow::Status Open() {
@@ -129,7 +130,8 @@ class DataFileWriter::Impl {
       pages_.push_back(std::make_unique<ColumnPages>(&file_, plan.page_rows_per_row()));
       ARROW_ASSIGN_OR_RAISE(const auto keys, EncodingKeys::Of(plan));
       columns_.emplace_back(&plan, keys, options_.page_bytes, &encoder_, &blobs_,
-                            pages_.back().get(), pool_);
+                            pages_.back().get(), options_.keeps_batches ? &gathering_ : nullptr,
+                            pool_);
     }
     return arrow::Status::OK();
   }
@@ -235,6 +237,7 @@ class DataFileWriter::Impl {
   arrow::MemoryPool* pool_;
   FileEnd file_;
   PageEncoder encoder_;
+  LeafMemory gathering_;
   BlobStore blobs_;
   std::vector<LeafPlan> plans_;
   std::vector<std::unique_ptr<ColumnPages>> pages_;

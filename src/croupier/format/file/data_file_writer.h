@@ -24,6 +24,10 @@ struct DataFileWriterOptions {
   /// Makes the files for larger blobs, and must outlive the writer; null: they lie in the data file
   /// as well.
   BlobSidecars* sidecars = nullptr;
+  /// Whether the memory of all batches stays until Finish anyway, as a table's does: rows then wait
+  /// for their page where they are, and are not copied. A batch of a stream must not be held: that
+  /// of a few rows of one column can keep the memory of all columns.
+  bool keeps_batches = false;
   arrow::MemoryPool* pool = nullptr;  ///< null: Arrow's default
 };
 

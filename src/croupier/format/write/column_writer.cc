@@ -6,9 +6,20 @@
 
 namespace croupier::format {
 
+namespace {
+
+// Whether arrays of a leaf can be put together later: not if they may have dictionaries that do not
+// go together, or become something else.
+bool CanKeepArrays(const LeafPlan& plan) {
+  return plan.kind == WriteKind::kValues && (plan.shape.kind == LeafShape::Kind::kFixed ||
+                                             plan.shape.kind == LeafShape::Kind::kVariable);
+}
+
+}  // namespace
+
 ColumnWriter::ColumnWriter(const LeafPlan* plan, const EncodingKeys& keys, int64_t page_bytes,
                            PageEncoder* encoder, BlobStore* blobs, PageSink* sink,
-                           arrow::MemoryPool* pool)
+                           LeafMemory* gathering, arrow::MemoryPool* pool)
     : plan_(plan),
       keys_(keys),
       page_bytes_(page_bytes),
@@ -17,6 +28,7 @@ ColumnWriter::ColumnWriter(const LeafPlan* plan, const EncodingKeys& keys, int64
       blobs_(blobs),
       sink_(sink),
       pool_(pool),
+      gathering_(CanKeepArrays(*plan) ? gathering : nullptr),
       values_(plan, pool) {}
 
 arrow::Status ColumnWriter::Append(const std::shared_ptr<arrow::ArrayData>& column) {
@@ -50,8 +62,12 @@ arrow::Status ColumnWriter::AppendRows(const std::shared_ptr<arrow::ArrayData>& 
     return arrow::Status::OK();
   }
   bool fits = num_invisible() + invisible <= max_invisible_;
-  for (const SlotRange& range : rows.ranges) {
-    fits = fits && (is_blob() || values_.CanAppend(*rows.leaf, range));
+  if (keeps_arrays()) {
+    fits = fits && (plan_->shape.offset_bits != 32 || kept_bytes_ + size <= INT32_MAX);
+  } else if (!is_blob()) {
+    for (const SlotRange& range : rows.ranges) {
+      fits = fits && values_.CanAppend(*rows.leaf, range);
+    }
   }
   if (!fits) ARROW_RETURN_NOT_OK(Flush());
   // What fills a page by itself is encoded where it lies.
@@ -64,21 +80,24 @@ arrow::Status ColumnWriter::AppendRows(const std::shared_ptr<arrow::ArrayData>& 
     page.def = rows.def;
     return WritePage(page);
   }
-  ARROW_RETURN_NOT_OK(Collect(rows));
+  ARROW_RETURN_NOT_OK(Collect(rows, size));
   return buffered_bytes() >= page_bytes_ || num_invisible() > max_invisible_ ? Flush()
                                                                              : arrow::Status::OK();
 }
 
-arrow::Status ColumnWriter::Collect(const ShreddedRows& rows) {
+arrow::Status ColumnWriter::Collect(const ShreddedRows& rows, int64_t size_bytes) {
   for (const SlotRange& range : rows.ranges) {
     if (is_blob()) {
       ARROW_ASSIGN_OR_RAISE(const auto places,
                             blobs_->Put(*plan_, keys_, *rows.leaf, range, pool_));
       ARROW_RETURN_NOT_OK(values_.Append(*places, {0, range.size()}));
-      continue;
+    } else if (keeps_arrays()) {
+      kept_.push_back({rows.leaf, range});
+    } else {
+      ARROW_RETURN_NOT_OK(values_.Append(*rows.leaf, range));
     }
-    ARROW_RETURN_NOT_OK(values_.Append(*rows.leaf, range));
   }
+  if (keeps_arrays()) kept_bytes_ += size_bytes;
   rep_.insert(rep_.end(), rows.rep.begin(), rows.rep.end());
   if (!rows.def.empty()) {
     def_.resize(static_cast<size_t>(num_levels_), 0);
@@ -88,15 +107,22 @@ arrow::Status ColumnWriter::Collect(const ShreddedRows& rows) {
   }
   num_rows_ += rows.num_rows;
   num_levels_ += rows.num_levels;
+  num_values_ += rows.num_values;
   return arrow::Status::OK();
 }
 
 arrow::Status ColumnWriter::Flush() {
   if (num_rows_ == 0) return arrow::Status::OK();
+  if (keeps_arrays()) values_.Exchange(gathering_);
+  for (const Kept& kept : kept_) ARROW_RETURN_NOT_OK(values_.Append(*kept.leaf, kept.slots));
   ARROW_RETURN_NOT_OK(WritePage({values_.values(), num_rows_, num_levels_, rep_, def_}));
   values_.Clear();
+  if (keeps_arrays()) values_.Exchange(gathering_);
+  kept_.clear();
+  kept_bytes_ = 0;
   num_rows_ = 0;
   num_levels_ = 0;
+  num_values_ = 0;
   rep_.clear();
   def_.clear();
   return arrow::Status::OK();

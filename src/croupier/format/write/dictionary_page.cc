@@ -48,7 +48,7 @@ arrow::Result<bool> PageEncoder::EncodeIndices(const EncodingKeys& keys, const P
   const bool can_be_indices = shape.kind == LeafShape::Kind::kVariable ||
                               (shape.kind == LeafShape::Kind::kFixed && shape.dimensions.empty() &&
                                (shape.item_bits == 128 || (shape.item_bits == 64 && is_v2_2())));
-  if (!can_be_indices || !dictionary_.Build(values, levels, keys, PlainBytes(values))) {
+  if (!can_be_indices || !dictionary_.Build(values, levels, keys)) {
     return false;
   }
   MiniBlockLayout mini_block;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <arrow/result.h>
@@ -41,6 +42,14 @@ struct LeafValues {
 bool BorrowValues(const LeafPlan& plan, const arrow::ArrayData& leaf, SlotRange slots,
                   LeafValues* values);
 
+/// Memory that goes from leaf to leaf, for the values of one at a time.
+struct LeafMemory {
+  explicit LeafMemory(arrow::MemoryPool* pool) : data(pool), offsets(pool) {}
+
+  OutputBytes data;
+  OutputBytes offsets;
+};
+
 /// Collects values of a leaf from arrays.
 class LeafBuffers {
  public:
@@ -53,6 +62,11 @@ class LeafBuffers {
   /// \return Invalid for values that the format cannot hold
   arrow::Status Append(const arrow::ArrayData& leaf, SlotRange slots);
   void Clear();
+  /// Give memory away and take other for it, while there are no values.
+  void Exchange(LeafMemory* memory) {
+    std::swap(data_, memory->data);
+    std::swap(offsets_, memory->offsets);
+  }
 
   LeafValues values() const;
   int64_t num_values() const { return num_values_; }

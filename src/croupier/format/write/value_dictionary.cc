@@ -1,6 +1,7 @@
 #include "croupier/format/write/value_dictionary.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "croupier/base/hash.h"
 #include "croupier/format/encoding/general_compression.h"
 #include "croupier/format/encoding/page_layout_writer.h"
+#include "croupier/format/write/value_encoding.h"
 
 namespace croupier::format {
 
@@ -45,21 +47,24 @@ Bytes ValueAt(const LeafValues& values, int64_t i) {
 bool DoesRepeat(const LeafValues& values) {
   if (values.num_values < kMinSampledValues) return true;
   const int64_t size = std::min(kSampleSize, values.num_values);
-  std::vector<uint64_t> hashes;
-  hashes.reserve(static_cast<size_t>(size));
-  for (int64_t i = 0; i < size; ++i) {
+  const auto max_unique = static_cast<int64_t>(kMaxUniquePart * static_cast<double>(size));
+  std::array<uint64_t, size_t{2} * kSampleSize> slots{};  // 0: free
+  int64_t num_unique = 0;
+  for (int64_t i = 0; i < size && num_unique <= max_unique; ++i) {
     const Bytes value = ValueAt(values, i * values.num_values / size);
-    hashes.push_back(HashOf(value.data(), value.size()));
+    const uint64_t hash = HashOf(value.data(), value.size()) | 1;
+    size_t slot = (hash >> 1) & (slots.size() - 1);
+    while (slots[slot] != 0 && slots[slot] != hash) slot = (slot + 1) & (slots.size() - 1);
+    num_unique += slots[slot] == 0 ? 1 : 0;
+    slots[slot] = hash;
   }
-  std::sort(hashes.begin(), hashes.end());
-  const auto unique = std::unique(hashes.begin(), hashes.end()) - hashes.begin();
-  return static_cast<double>(unique) < kMaxUniquePart * static_cast<double>(size);
+  return num_unique <= max_unique;
 }
 
 }  // namespace
 
 bool ValueDictionary::Build(const LeafValues& values, const WrittenLevels& levels,
-                            const EncodingKeys& keys, int64_t plain_bytes) {
+                            const EncodingKeys& keys) {
   if (values.num_values < kMinValues || !DoesRepeat(values)) return false;
   shape_ = values.shape;
   num_items_ = 0;
@@ -71,10 +76,11 @@ bool ValueDictionary::Build(const LeafValues& values, const WrittenLevels& level
   const auto offset_bytes = static_cast<size_t>(shape_->offset_bits / 8);
   if (is_variable) item_offsets_.AppendZeros(offset_bytes);
   const int64_t max_items = std::min(values.num_values / keys.dictionary_divisor, kMaxItems);
+  // All that a dictionary and the indices into it may take.
+  const auto max_total =
+      static_cast<int64_t>(keys.dictionary_size_ratio * static_cast<double>(PlainBytes(values)));
   const auto max_bytes =
-      std::min(keys.dictionary_max_bytes,
-               static_cast<int64_t>(keys.dictionary_size_ratio * static_cast<double>(plain_bytes)) -
-                   kIndexBytes * values.num_values);
+      std::min(keys.dictionary_max_bytes, max_total - kIndexBytes * values.num_values);
   if (max_bytes <= 0) return false;
   const size_t num_slots = std::bit_ceil(static_cast<size_t>(2 * (max_items + 1)));
   slots_.assign(num_slots, 0);

@@ -24,10 +24,8 @@ class ValueDictionary {
   /// Find the values that differ, unless they are so many that a dictionary is no gain.
   ///
   /// \param values variable-width, or of 8 or 16 bytes
-  /// \param plain_bytes what the values take otherwise
   /// \return whether there is a dictionary
-  bool Build(const LeafValues& values, const WrittenLevels& levels, const EncodingKeys& keys,
-             int64_t plain_bytes);
+  bool Build(const LeafValues& values, const WrittenLevels& levels, const EncodingKeys& keys);
 
   /// Indices of all values; 0 for nulls.
   const std::vector<uint32_t>& indices() const { return indices_; }
