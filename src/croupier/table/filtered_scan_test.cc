@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <arrow/array.h>
@@ -12,7 +13,10 @@
 #include <gtest/gtest.h>
 
 #include "croupier/expression.h"
+#include "croupier/storage.h"
 #include "croupier/table/test_tables.h"
+#include "croupier/table_writer.h"
+#include "croupier/testing/golden.h"
 
 namespace croupier::table {
 namespace {
@@ -99,6 +103,72 @@ TEST(FilteredScanTest, AnUnknownColumnIsNamedWithThoseThereAre) {
   EXPECT_TRUE(Mentions(status, "y")) << status;
   options.filter = Parsed("x + 1");
   EXPECT_TRUE(Numbers()->Scan(options).status().IsTypeError());
+}
+
+TEST(FilteredScanTest, TablesOfFilesGiveWhatTheirRowsInMemoryGive) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> cases = {
+      {"deletions_bitmap", {"k % 100 = 7", "k < 5000 or k > 30000", "k >= -40000"}},
+      {"records", {"flag", "none is null and same < 20", "doc is null or vector_or_null is null"}},
+      {"evolved", {"c > 3", "later is null", "c is null"}},
+      {"json", {"i > 5", "j is not null"}},
+      {"mixed_versions",
+       {"i % 3 = 1", "st.x > 10", "st.y.name is null", "st.y.name like '%a%' or st.x < 5",
+        "st is not null and st.x > 3", "st.y is null", "i < 0"}},
+      {"nested_v2_0", {"st.x > 10 and i < 50", "st.y.name is not null"}},
+      {"empty", {"i > 0"}}};
+  for (const auto& [name, filters] : cases) {
+    const auto table = OpenGoldenTable(name);
+    const auto golden = ReadGoldenRows(name);
+    const auto rows =
+        golden->RemoveColumn(golden->schema()->GetFieldIndex(kRowIdColumn)).ValueOrDie();
+    const auto in_memory = MakeMemoryTable(name, rows).ValueOrDie();
+    for (const auto& filter : filters) {
+      SCOPED_TRACE(name + ", " + filter);
+      for (const int64_t batch_rows : {7, 100'000}) {
+        ScanOptions options;
+        options.columns = rows->schema()->field_names();
+        options.batch_rows = batch_rows;
+        options.filter = Parsed(filter);
+        const auto expected = ScanAll(*in_memory, options);
+        ASSERT_TRUE(expected.ok()) << expected.status();
+        const auto scanned = ScanAll(*table, options);
+        ASSERT_TRUE(scanned.ok()) << scanned.status();
+        EXPECT_TRUE((*scanned)->Equals(**expected));
+        EXPECT_EQ(table->CountRowsWhere(*options.filter).ValueOrDie(), (*expected)->num_rows());
+      }
+    }
+  }
+}
+
+int64_t LocalBytesRead() { return ReadStoreCounters()["file://"].num_bytes; }
+
+TEST(FilteredScanTest, OnlyWhatTheFilterNamesIsReadOfRowsThatItDrops) {
+  const auto large = arrow::field("large", arrow::binary());
+  const auto members = arrow::struct_({arrow::field("n", arrow::int64()), large});
+  const auto schema = arrow::schema({arrow::field("st", members), large});
+  arrow::Int64Builder n;
+  arrow::BinaryBuilder bytes;
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(n.Append(i).ok());
+    ASSERT_TRUE(bytes.Append(std::string(10'000, static_cast<char>(i))).ok());
+  }
+  const auto values = bytes.Finish().ValueOrDie();
+  const auto st =
+      arrow::StructArray::Make({n.Finish().ValueOrDie(), values}, members->fields()).ValueOrDie();
+  const auto batch = arrow::RecordBatch::Make(schema, 2000, {st, values});
+  const auto uri = testing::MakeTemporaryDirectory() + "/t.lance";
+  ASSERT_TRUE(TableWriter::Create(uri, arrow::RecordBatchReader::Make({batch}).ValueOrDie()).ok());
+  const auto table = OpenLanceTable(uri).ValueOrDie();
+  EXPECT_EQ(Filtered(*table, "st.n < 0", {"large"}).size(), 0u);  // reads what is remembered
+  int64_t before = LocalBytesRead();
+  EXPECT_EQ(Filtered(*table, "st.n < 0", {"large"}).size(), 0u);
+  const int64_t none = LocalBytesRead() - before;
+  before = LocalBytesRead();
+  EXPECT_EQ(Filtered(*table, "st.n % 1000 = 17", {"large"}).at(0)->num_rows(), 2);
+  const int64_t two = LocalBytesRead() - before;
+  EXPECT_LT(none, 100'000);
+  EXPECT_GT(two, none);
+  EXPECT_LT(two, 300'000);
 }
 
 TEST(FilteredScanTest, DeletedRowsAreNotLookedAt) {

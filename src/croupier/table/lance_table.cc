@@ -354,9 +354,21 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> LanceTable::Assemble(
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> LanceTable::Scan(
     const ScanOptions& options) const {
-  if (options.filter.has_value()) return ScanFiltered(*this, options);
-  ARROW_ASSIGN_OR_RAISE(auto selection, Select(options.columns));
-  return LanceScan::Make(shared_from_this(), std::move(selection), options);
+  if (!options.filter.has_value()) return LanceScan::Make(shared_from_this(), options);
+  ScanOptions filtered = options;
+  filtered.batch_rows = kFilteredRows;
+  ARROW_ASSIGN_OR_RAISE(auto kept, LanceScan::Make(shared_from_this(), filtered));
+  return JoinBatches(std::move(kept), options);
+}
+
+bool LanceTable::ReadsAlone(std::span<const int> way) const {
+  const auto* siblings = &manifest().fields;
+  for (const int number : way.first(way.size() - 1)) {
+    const auto& field = (*siblings)[static_cast<size_t>(number)];
+    if (field.is_leaf()) return false;
+    siblings = &field.children;
+  }
+  return true;
 }
 
 arrow::Result<size_t> LanceTable::FragmentOfId(uint64_t fragment_id) const {

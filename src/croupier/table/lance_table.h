@@ -165,6 +165,10 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   /// Read from the files how many rows fragments have whose metadata does not say.
   arrow::Status FindRowCounts(const CancelToken& cancel);
   arrow::Result<Selection> Select(const std::vector<std::string>& columns) const;
+  /// Whether a member of a struct is a column of files: not those of blobs and packed structs.
+  ///
+  /// \param way the number of the column, then that of the member of each struct
+  bool ReadsAlone(std::span<const int> way) const;
   arrow::Result<Projection> Project(const std::vector<std::string>& columns) const;
   void ShareLayers(size_t leaf, const format::Field& column, Projection* projection) const;
   /// Rows of a fragment to read, with the places of the projected columns.

@@ -14,9 +14,6 @@ namespace croupier::table {
 
 namespace {
 
-// Rows of a window: enough that most chunks of a page serve several rows of it, few enough that the
-// row numbers and the narrow columns of a window stay in the processor's cache.
-constexpr int64_t kMaxWindowRows = 32768;
 // Wide rows gain nothing from being read together; small windows keep their memory warm.
 constexpr int64_t kMaxWindowBytes = 16 << 20;
 // How long a wait lasts before the token is asked again.
@@ -87,8 +84,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadAhead::Next(const CancelT
 }
 
 int64_t ReadAhead::BatchesOfNextWindow() const {
-  int64_t num_batches =
-      std::min(next_window_batches_, std::max<int64_t>(1, kMaxWindowRows / plan_.batch_rows()));
+  int64_t num_batches = std::min(
+      next_window_batches_, std::max<int64_t>(1, options_.max_window_rows / plan_.batch_rows()));
   if (bytes_per_row_ > 0) {
     // Every thread makes one window while another one waits for the consumer.
     const int64_t share = options_.budget_bytes / (2 * std::max<int64_t>(1, num_threads_));
@@ -124,7 +121,7 @@ void ReadAhead::RunThread() {
     const auto range = plan_.Batches(window->first_batch, window->num_batches);
     window->bytes = static_cast<int64_t>(bytes_per_row_ * static_cast<double>(range.num_rows()));
     next_batch_ += window->num_batches;
-    next_window_batches_ = std::min<int64_t>(2 * next_window_batches_, kMaxWindowRows);
+    next_window_batches_ = std::min<int64_t>(2 * next_window_batches_, options_.max_window_rows);
     bytes_in_windows_ += window->bytes;
     windows_.push_back(std::move(owned));
     lock.unlock();
@@ -159,7 +156,9 @@ arrow::Status ReadAhead::AtBatch(int64_t batch, const arrow::Status& status) con
 void ReadAhead::MakeWindow(Window* window) {
   const auto range = plan_.Batches(window->first_batch, window->num_batches);
   auto rows = read_(range, stop_);
-  if (rows.ok()) {
+  if (rows.ok() && window->num_batches == 1) {
+    window->batches.push_back(*std::move(rows));
+  } else if (rows.ok()) {
     for (int64_t i = 0; i < window->num_batches; ++i) {
       const auto part = plan_.Batches(window->first_batch + i, 1);
       window->batches.push_back((*rows)->Slice(part.begin - range.begin, part.num_rows()));

@@ -17,7 +17,7 @@
 
 namespace croupier::table {
 
-/// Reads some rows of the order, in order.
+/// Reads some rows of the order, in order; of one batch perhaps fewer.
 using ReadRows = std::function<arrow::Result<std::shared_ptr<arrow::RecordBatch>>(
     IndexRange, const CancelToken&)>;
 
@@ -28,6 +28,10 @@ struct ReadAheadOptions {
   int64_t budget_bytes = 0;
   /// What a row weighs, about, before the first window is made; 0: not known.
   double bytes_per_row = 0;
+  /// Rows of a window at most; those of a batch in any case. Enough that most chunks of a page
+  /// serve several rows of it, few enough that the row numbers and the narrow columns of a window
+  /// stay in the processor's cache.
+  int64_t max_window_rows = 32768;
   /// What rows of the plan are called in messages.
   const char* unit = "positions";
 };
