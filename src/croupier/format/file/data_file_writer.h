@@ -17,7 +17,8 @@ namespace croupier::format {
 
 struct DataFileWriterOptions {
   FileVersion version = FileVersion::kV2_2;
-  /// Size of a column's values in memory at which they become a page.
+  /// Size of a column's values in memory at which they become a page; those of one batch are cut
+  /// where they are more than four times as large.
   int64_t page_bytes = int64_t{8} << 20;
   /// Size of all columns' values in memory from which on pages are written that are not full.
   int64_t max_buffered_bytes = int64_t{1} << 30;

@@ -231,7 +231,8 @@ TEST(DataFileWriterTest, StringsOfMoreThanAPageAreInSeveralPages) {
   const auto written = WriteBatches(*arrow::schema({field}), {BatchOf(field, array)}, options);
   ASSERT_TRUE(written.ok()) << written.status();
   const auto file = TestFile::Parse(written->bytes).ValueOrDie();
-  EXPECT_GE(file.columns[0]->pages.size(), 10u);
+  // Batches of up to four pages are not cut.
+  EXPECT_GE(file.columns[0]->pages.size(), 3u);
   ExpectColumn(*written, field, *array);
 }
 

@@ -20,6 +20,7 @@ namespace {
 constexpr int64_t kMaxItems = 4096;
 // Of fixed-width values; a chunk with its header is below 8 KiB.
 constexpr int64_t kMaxFlatBytes = 8186;
+constexpr int64_t kMaxWordBytes = 8192;
 
 // Values of a fixed width, and vectors of them.
 class FlatChunks : public ChunkEncoder {
@@ -35,6 +36,8 @@ class FlatChunks : public ChunkEncoder {
     while (items_per_chunk_ > 2 && RowBytes(items_per_chunk_) >= kMaxFlatBytes) {
       items_per_chunk_ /= 2;
     }
+    // As many words of 64 bits as if they were packed: half of them are twice the chunks to find.
+    if (RowBytes(kBitpackedBlockValues) == kMaxWordBytes) items_per_chunk_ = kBitpackedBlockValues;
   }
 
   EncodingPtr encoding() const override { return MakeFlatEncoding(values_); }

@@ -8,6 +8,10 @@ namespace croupier::format {
 
 namespace {
 
+// A batch of more than a page is one page still, up to this many times its size: fewer pages are
+// less to look through for a row.
+constexpr int64_t kMaxPageSizes = 4;
+
 // Whether arrays of a leaf can be put together later: not if they may have dictionaries that do not
 // go together, or become something else.
 bool CanKeepArrays(const LeafPlan& plan) {
@@ -38,12 +42,13 @@ arrow::Status ColumnWriter::Append(const std::shared_ptr<arrow::ArrayData>& colu
 arrow::Status ColumnWriter::AppendRows(const std::shared_ptr<arrow::ArrayData>& column,
                                        int64_t begin, int64_t num_rows) {
   if (num_rows == 0) return arrow::Status::OK();
-  // Cut what is more than a page into pieces, by what rows take on average.
+  // Cut what is too much for a page into pieces, by what rows take on average.
   std::shared_ptr<arrow::ArrayData> leaf;
   const SlotRange slots = FindLeafSlots(*plan_, column, begin, num_rows, &leaf);
   const int64_t size = leaf == nullptr ? 0 : EstimateBytes(plan_->shape, *leaf, slots);
-  if (size > page_bytes_ && num_rows > 1) {
-    const int64_t num_pieces = std::min(num_rows, (size + page_bytes_ - 1) / page_bytes_);
+  const int64_t max_bytes = kMaxPageSizes * page_bytes_;
+  if (size > max_bytes && num_rows > 1) {
+    const int64_t num_pieces = std::min(num_rows, (size + max_bytes - 1) / max_bytes);
     const int64_t piece_rows = (num_rows + num_pieces - 1) / num_pieces;
     for (int64_t row = 0; row < num_rows; row += piece_rows) {
       ARROW_RETURN_NOT_OK(AppendRows(column, begin + row, std::min(piece_rows, num_rows - row)));
