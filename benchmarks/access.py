@@ -2,8 +2,9 @@
 
 python benchmarks/access.py LIBRARY ACCESS URI SMALL_URI SEED
 
-An access is ``scan``, ``take-N`` (N random rows), ``open`` (open the table, read one row) or
-``growth`` (open the table, scan it; what each page or fragment then costs).
+An access is ``scan``, ``take-N`` (N random rows), ``filter:CONDITION`` (all columns of the rows for
+which it is true), ``open`` (open the table, read one row) or ``growth`` (open the table, scan it;
+what each page or fragment then costs).
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ class Table(Protocol):
     def scan(self) -> Iterator[pa.RecordBatch]:
         """Read all rows and columns, by batches of 8192 rows, the default of both libraries."""
 
+    def scan_where(self, condition: str) -> Iterator[pa.RecordBatch]:
+        """Read all columns of the rows for which a condition is true."""
+
     def take(self, rows: np.ndarray) -> pa.Table:
         """Read the rows with these numbers, all columns."""
 
@@ -53,6 +57,10 @@ class CroupierTable:
         self._table = croupier.open_dataset(uri)
         self.count_rows = self._table.count_rows
         self.scan = self._table.to_batches
+
+    def scan_where(self, condition: str) -> Iterator[pa.RecordBatch]:
+        """Read the rows for which a condition is true."""
+        return self._table.scan(filter=condition)
 
     def take(self, rows: np.ndarray) -> pa.Table:
         """Read the rows with these numbers."""
@@ -71,6 +79,10 @@ class PylanceTable:
         self.scan = self._table.to_batches
         self.take = self._table.take
 
+    def scan_where(self, condition: str) -> Iterator[pa.RecordBatch]:
+        """Read the rows for which a condition is true."""
+        return self._table.to_batches(filter=condition)
+
 
 LIBRARIES: dict[str, Callable[[str], Any]] = {"croupier": CroupierTable, "pylance": PylanceTable}
 
@@ -81,11 +93,11 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def scan(table: Any) -> Figures:
+def scan(batches: Callable[[], Iterator[pa.RecordBatch]]) -> Figures:
     """Read everything once."""
     begun, begun_cpu = time.perf_counter(), cpu_seconds()
     num_rows = num_bytes = 0
-    for batch in table.scan():
+    for batch in batches():
         num_rows += batch.num_rows
         num_bytes += batch.nbytes
     return {
@@ -184,7 +196,10 @@ def measure(library: str, access: str, uri: str, small: str, seed: int) -> Figur
     elif access == "growth":
         figures = grow(open_table, uri)
     elif access == "scan":
-        figures = scan(open_table(uri))
+        figures = scan(open_table(uri).scan)
+    elif access.startswith("filter:"):
+        table = open_table(uri)
+        figures = scan(lambda: table.scan_where(access.removeprefix("filter:")))
     else:
         figures = take(open_table(uri), int(access.removeprefix("take-")), seed)
     return figures | {"peak_memory_bytes": peak_memory_bytes(), "version": warm.version}

@@ -156,6 +156,24 @@ def provide_wide() -> pathlib.Path:
     return _provide_folder(f"wide-v{DATA_VERSION}", write) / "wide.arrow"
 
 
+def provide_filtered() -> pathlib.Path:
+    """Find or make a Lance table of a random number below 1000 and a vector of 768 × float32."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        rng = np.random.default_rng(SEED)
+        for _ in range(10):
+            number = pa.array(rng.integers(0, 1000, 10_000, np.int32))
+            vector = make_embeddings(rng, 10_000).column("vector")
+            yield pa.record_batch({"number": number, "vector": vector})
+
+    def write(folder: pathlib.Path) -> None:
+        schema = pa.schema({"number": pa.int32(), "vector": pa.list_(pa.float32(), 768)})
+        reader = pa.RecordBatchReader.from_batches(schema, batches())
+        lance.write_dataset(reader, str(folder), max_rows_per_file=50_000)
+
+    return _provide_folder(f"filtered-v{DATA_VERSION}.lance", write)
+
+
 def provide_fragments(num_fragments: int) -> pathlib.Path:
     """Find or make a Lance table of 100 int64 columns, each fragment 64 rows of them."""
 
