@@ -33,6 +33,7 @@ PUBLIC = {
     "table_edit": "table",
     "table_history": "table",
     "table_writer": "table",
+    "order_spec": "permutation",
     "permutation": "permutation",
     "loader": "loader",
 }

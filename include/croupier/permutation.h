@@ -5,73 +5,62 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
+#include "croupier/expression.h"
+#include "croupier/order_spec.h"
 #include "croupier/table.h"
 
 namespace croupier {
 
-/// How the rows of a table are ordered and divided: the numbers that determine it, no list.
-///
-/// The order is a specified function of these numbers (docs/concepts/order.md), the same in every
-/// language and release.
-struct OrderSpec {
-  enum class Split : uint8_t {
-    kNone,        ///< one split with all rows
-    kSequential,  ///< splits are cut from the rows in storage order
-    kRandom,      ///< splits are cut from the rows in an order shuffled by split_seed
-  };
+namespace permutation {
+struct TableParts;
+}  // namespace permutation
 
-  static constexpr int64_t kMaxSplits = 1 << 24;
-
-  uint64_t base_version = 0;
-  int64_t num_base_rows = 0;  ///< live rows of that version
-  Split split = Split::kNone;
-  uint64_t split_seed = 0;           ///< of kRandom
-  std::vector<int64_t> split_sizes;  ///< rows of each split; one entry for kNone
-  /// If set, each split is shuffled by it.
-  std::optional<uint64_t> shuffle_seed;
-
-  /// Write the spec as its canonical line of text.
-  std::string ToString() const;
-  /// Read a canonical line; Invalid, saying why, for any other text.
-  static arrow::Result<OrderSpec> Parse(const std::string& text);
-  /// Identify the order: 16 hexadecimal digits, a hash of the canonical line.
-  std::string OrderId() const;
-};
-
-/// Sizes of splits, asked for in exactly one of three ways.
-struct SplitSizes {
-  std::optional<std::vector<double>> ratios = {};   ///< shares of the rows; sum at most 1
-  std::optional<std::vector<int64_t>> counts = {};  ///< rows of each split; sum at most the rows
-  std::optional<int64_t> fixed = {};  ///< number of splits of equal size, rounded down
-
-  /// Check what can be checked without a table. Invalid with LanceDB's key phrases.
-  arrow::Status Validate() const;
-  /// The rows of each split of a table of `num_rows`.
-  ///
-  /// Ratios are rounded to nearest; rows too many are taken from the first splits in turn; if the
-  /// ratios sum to 1, rows too few are given to the first splits in turn.
-  arrow::Result<std::vector<int64_t>> Resolve(int64_t num_rows) const;
+/// How a permutation is built; nothing here changes what is built.
+struct BuildOptions : ReadOptions {
+  /// Bytes of lists that stay in memory; what is over goes to a temporary file. 0: by Config
+  /// (CROUPIER_ORDER_BYTES).
+  int64_t list_bytes = 0;
+  /// Where that file is; empty: TMPDIR, else /tmp.
+  std::string spill_directory = {};
 };
 
 /// Which rows of a base table are read, in which order, divided into splits; never a copy of the
 /// data.
 ///
-/// As a table it has the rows (row_id, split_id), sorted by split, computed when they are read.
-/// Immutable; any number of threads; usable in a forked child. Rows of a split have positions
-/// [0, split_num_rows(split)).
+/// As a table it has the rows (row_id, split_id), sorted by split, computed when they are read. An
+/// order that depends on numbers alone is computed; of one that depends on what is in the rows,
+/// the rows of each split are listed, in 1 to 8 bytes each. Immutable; any number of threads;
+/// usable in a forked child. Rows of a split have positions [0, split_num_rows(split)).
 class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
  public:
-  /// Make one of its numbers; Invalid if they contradict each other.
+  /// Make one of its numbers. Invalid if they contradict each other, or if the order is not
+  /// computed.
   ///
   /// \param split_names one for each split, all different, or none
   /// \param base_branch that the version of the base table is on; empty for the main branch
   static arrow::Result<std::shared_ptr<const PermutationTable>> Make(
       OrderSpec spec, std::vector<std::string> split_names = {}, std::string base_branch = {});
+
+  /// Read a permutation that was kept as a table, by this library or by LanceDB.
+  ///
+  /// \param kept has the columns row_id and split_id, of any integer type; of each split the rows
+  ///        are in reading order. Rows whose split is null or negative are in no split.
+  /// \param base the table that it orders, at the version that the metadata of `kept` names, if it
+  ///        names one
+  /// \return Invalid if columns are missing ("Permutation table must contain a column named …"),
+  ///         if the metadata cannot be read or contradicts the rows, or for another base table
+  static arrow::Result<std::shared_ptr<const PermutationTable>> Read(
+      const TableSource& kept, const TableSource& base, const BuildOptions& options = {});
+
+  /// Make one of its parts, which only this room can make.
+  static arrow::Result<std::shared_ptr<const PermutationTable>> FromParts(
+      permutation::TableParts parts);
   ~PermutationTable();
 
   const OrderSpec& spec() const;
@@ -85,19 +74,23 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   uint64_t base_version() const;
   const std::string& base_branch() const;  ///< empty for the main branch
   std::string order_id() const;
+  /// Bytes that lists of rows take; 0 for an order that is computed.
+  int64_t num_list_bytes() const;
 
   /// (row_id: uint64, split_id: uint64) with the metadata keys of LanceDB (split_names,
   /// base_version, base_branch unless it is the main one) and ours (croupier.order,
-  /// croupier.order_id).
+  /// croupier.order_id, croupier.base_identity).
   const std::shared_ptr<arrow::Schema>& schema() const;
 
-  /// Replace positions of a split, each in [0, split_num_rows(split)), by ranks among the live
-  /// rows.
-  void PositionsToRanks(int64_t split, std::span<uint64_t> positions_to_ranks) const;
+  /// Tell what MapPositions gives: ranks among the live rows, or row ids.
+  bool maps_to_row_ids() const;
+  /// Replace positions of a split, each in [0, split_num_rows(split)), by ranks or row ids.
+  void MapPositions(int64_t split, std::span<uint64_t> positions) const;
 
   /// Tell whether a table may be the one that this orders.
   ///
-  /// \return Invalid if it is of another version or branch, or has another number of rows
+  /// \return Invalid if it is of another version or branch, has another number of rows, or is known
+  ///         to be another table
   arrow::Status CheckBase(const TableSource& base) const;
 
   /// Read the rows (row_id, split_id) for the base table that this orders.
@@ -106,44 +99,70 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ToReader(
       const std::shared_ptr<const TableSource>& base, int64_t batch_rows = 65536) const;
 
+  /// Write all of it but the base table as bytes, for another process.
+  std::string Serialize() const;
+  /// Read what Serialize wrote; SerializationError or Invalid for other bytes.
+  static arrow::Result<std::shared_ptr<const PermutationTable>> Deserialize(std::string_view bytes);
+
  private:
   struct Impl;
+  const permutation::TableParts& parts() const;
   explicit PermutationTable(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;
 };
 
-/// Builds a permutation table. Steps may come in any order: split, then shuffle are carried out.
+/// Builds a permutation table. Steps may come in any order: filter, then split, shuffle and shard
+/// are carried out.
 ///
 /// Not thread-safe.
 class PermutationBuilder {
  public:
   explicit PermutationBuilder(std::shared_ptr<const TableSource> base);
 
+  /// Keep only the rows for which an SQL expression is true.
+  ///
+  /// \return errors of Expression::Parse and BindFilter
+  arrow::Status Filter(const std::string& filter);
   /// Cut splits from the rows in random order. Without a seed, one is drawn and kept in the spec.
+  ///
+  /// \param clump_size rows that stay together
   arrow::Status SplitRandom(SplitSizes sizes, std::optional<uint64_t> seed = std::nullopt,
-                            std::vector<std::string> split_names = {});
+                            std::vector<std::string> split_names = {}, int64_t clump_size = 1);
   /// Cut splits from the rows in storage order. The last call of any split method counts.
   arrow::Status SplitSequential(SplitSizes sizes, std::vector<std::string> split_names = {});
+  /// Divide the rows by their values. The rows of each split are in storage order.
+  ///
+  /// \return Invalid, KeyError or TypeError if the rule does not fit itself or the base table
+  arrow::Status SplitBy(SplitRule rule, std::vector<std::string> split_names = {});
   /// Shuffle each split.
-  arrow::Status Shuffle(std::optional<uint64_t> seed = std::nullopt);
+  arrow::Status Shuffle(std::optional<uint64_t> seed = std::nullopt, int64_t clump_size = 1,
+                        int64_t window_clumps = 1);
+  /// Keep one of several equal parts of each split, as it is then read.
+  arrow::Status Shard(ShardSpec shard);
 
   /// Build; a second call gives Invalid "Builder already consumed", as does every other call after
   /// it.
-  arrow::Result<std::shared_ptr<const PermutationTable>> Execute();
+  arrow::Result<std::shared_ptr<const PermutationTable>> Execute(const BuildOptions& options = {});
 
  private:
   arrow::Status CheckNotConsumed() const;
+  arrow::Status CutSplits(OrderSpec::Split split, SplitSizes sizes,
+                          std::vector<std::string> split_names);
 
   std::shared_ptr<const TableSource> base_;
+  std::optional<Expression> filter_;
   OrderSpec::Split split_ = OrderSpec::Split::kNone;
   SplitSizes sizes_;
-  uint64_t split_seed_ = 0;
+  ShuffleSpec split_shuffle_;
+  std::optional<SplitRule> split_rule_;
   std::vector<std::string> split_names_;
-  std::optional<uint64_t> shuffle_seed_;
+  std::optional<ShuffleSpec> shuffle_;
+  ShardSpec shard_;
   bool consumed_ = false;
 };
 
-/// The rows of one split of a permutation table, or of a whole table in storage order.
+/// Rows of a table in an order: one split of a permutation table, a whole table in storage order,
+/// or what was made of these.
 ///
 /// Positions are [0, num_rows()); row ids are those of the base table at its version. Immutable;
 /// any number of threads may read. Usable in a forked child.
@@ -156,12 +175,32 @@ class Permutation {
   static arrow::Result<std::shared_ptr<const Permutation>> Make(
       std::shared_ptr<const TableSource> base,
       std::shared_ptr<const PermutationTable> permutation_table = nullptr, int64_t split = 0);
+
+  /// Read several permutations of one base table as one.
+  ///
+  /// \param shuffle of all rows together; nothing: one part after the other
+  /// \return Invalid for no parts, or parts of different tables
+  static arrow::Result<std::shared_ptr<const Permutation>> Join(
+      const std::vector<std::shared_ptr<const Permutation>>& parts,
+      const std::optional<ShuffleSpec>& shuffle = std::nullopt);
   ~Permutation();
 
   const std::shared_ptr<const TableSource>& base() const;
-  const std::shared_ptr<const PermutationTable>& permutation_table()
-      const;  ///< null for the identity
   int64_t num_rows() const;
+
+  /// The `count` positions begin, begin + step, …; Invalid unless all are in [0, num_rows()).
+  arrow::Result<std::shared_ptr<const Permutation>> Slice(int64_t begin, int64_t step,
+                                                          int64_t count) const;
+  /// One of several equal parts, as of a split.
+  arrow::Result<std::shared_ptr<const Permutation>> Shard(const ShardSpec& shard) const;
+  /// All rows `times` times over, in the same order; Invalid if that is negative or too much.
+  arrow::Result<std::shared_ptr<const Permutation>> Repeat(int64_t times) const;
+  /// The rows by the value of a column, in their order where values are equal; nulls come last.
+  ///
+  /// The column is read; 1 to 8 bytes a row are held.
+  arrow::Result<std::shared_ptr<const Permutation>> SortBy(const std::string& column,
+                                                           bool descending = false,
+                                                           const BuildOptions& options = {}) const;
 
   /// Find the row ids at `positions`, each in [0, num_rows()).
   ///

@@ -78,6 +78,9 @@ class TableSource {
   virtual const std::string& branch() const;
   /// Where the table is, as its user would name it.
   virtual const std::string& location() const = 0;
+  /// Tell this version of this table apart from any other, wherever it is: equal texts are equal
+  /// rows. Empty where that is not known.
+  virtual std::string identity() const { return {}; }
 
   /// Count live rows.
   virtual arrow::Result<int64_t> CountRows() const = 0;

@@ -43,6 +43,11 @@ class Config:
         return _core.read_config()["metadata_bytes"][0]
 
     @property
+    def order_bytes(self) -> int:
+        """Bytes of lists of rows that stay in memory while a permutation is built."""
+        return _core.read_config()["order_bytes"][0]
+
+    @property
     def io_threads(self) -> int:
         """Reads that wait for storage at a time."""
         return _core.read_config()["io_threads"][0]

@@ -19,6 +19,7 @@ void RegisterConfig(nb::module_& module) {
         add("prefetch_bytes", config.prefetch_bytes);
         add("cache_bytes", config.cache_bytes);
         add("metadata_bytes", config.metadata_bytes);
+        add("order_bytes", config.order_bytes);
         add("io_threads", config.io_threads);
         return settings;
       },

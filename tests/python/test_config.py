@@ -33,9 +33,10 @@ def test_repr_shows_every_setting_with_its_source(monkeypatch):
         "prefetch_bytes",
         "cache_bytes",
         "metadata_bytes",
+        "order_bytes",
         "io_threads",
     ]
-    assert lines[5].split() == ["io_threads", "5", "(environment", "CROUPIER_IO_THREADS)"]
+    assert lines[6].split() == ["io_threads", "5", "(environment", "CROUPIER_IO_THREADS)"]
 
 
 def test_unknown_setting_is_an_error():

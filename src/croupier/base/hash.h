@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace croupier {
@@ -35,6 +36,14 @@ constexpr uint64_t Fnv1a64(std::string_view bytes) {
     hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3ULL;
   }
   return hash;
+}
+
+/// Write 64 bits as 16 lower-case hexadecimal digits.
+inline std::string HexDigits(uint64_t bits) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[bits >> shift & 0xf];
+  return text;
 }
 
 }  // namespace croupier

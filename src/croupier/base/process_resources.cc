@@ -133,11 +133,13 @@ arrow::Result<Config> Config::FromProcess() {
   config.prefetch_bytes = {std::min<int64_t>(256 << 20, resources.memory_bytes / 16), "default"};
   config.cache_bytes = {std::min<int64_t>(1 << 30, resources.memory_bytes / 8), "default"};
   config.metadata_bytes = {std::min<int64_t>(512 << 20, resources.memory_bytes / 16), "default"};
+  config.order_bytes = {std::min<int64_t>(int64_t{2} << 30, resources.memory_bytes / 8), "default"};
   config.io_threads = {16, "default"};
   ARROW_RETURN_NOT_OK(Override("CROUPIER_NUM_THREADS", 1024, &config.num_threads));
   ARROW_RETURN_NOT_OK(Override("CROUPIER_PREFETCH_BYTES", INT64_MAX, &config.prefetch_bytes));
   ARROW_RETURN_NOT_OK(Override("CROUPIER_CACHE_BYTES", INT64_MAX, &config.cache_bytes));
   ARROW_RETURN_NOT_OK(Override("CROUPIER_METADATA_BYTES", INT64_MAX, &config.metadata_bytes));
+  ARROW_RETURN_NOT_OK(Override("CROUPIER_ORDER_BYTES", INT64_MAX, &config.order_bytes));
   ARROW_RETURN_NOT_OK(Override("CROUPIER_IO_THREADS", 1024, &config.io_threads));
   return config;
 }

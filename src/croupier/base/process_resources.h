@@ -37,6 +37,9 @@ struct Config {
   Setting<int64_t> cache_bytes;  ///< CROUPIER_CACHE_BYTES: decoded data remembered; at most 1 GiB
   /// CROUPIER_METADATA_BYTES: metadata of files remembered; at most 512 MiB
   Setting<int64_t> metadata_bytes;
+  /// CROUPIER_ORDER_BYTES: lists of rows of one permutation that stay in memory while it is built;
+  /// at most 2 GiB
+  Setting<int64_t> order_bytes;
   Setting<int> io_threads;  ///< CROUPIER_IO_THREADS: reads that wait for storage at a time
 
   /// Read the settings as they are now; Invalid names the variable that cannot be parsed.

@@ -1,33 +1,35 @@
-#include <algorithm>
-#include <charconv>
-#include <sstream>
+#include "croupier/order_spec.h"
+
+#include <optional>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include <arrow/status.h>
 
 #include "croupier/base/hash.h"
-#include "croupier/permutation.h"
+#include "croupier/permutation/order_json.h"
+#include "croupier/permutation/order_text.h"
 
 namespace croupier {
 
 namespace {
 
-constexpr std::string_view kOrderName = "croupier-order-1";
+using permutation::ParseNumber;
+using permutation::ParseSizes;
+using permutation::TakePart;
+using permutation::WriteSizes;
 
-template <typename T>
-bool ParseNumber(std::string_view text, T* value) {
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), *value);
-  return result.ec == std::errc() && result.ptr == text.data() + text.size();
-}
+// The first form has orders of all rows, of splits that are cut, and of shuffles of single rows; it
+// is written wherever it is enough.
+constexpr std::string_view kFirstName = "croupier-order-1";
+constexpr std::string_view kSecondName = "croupier-order-2";
 
-// Take the text up to `separator` (or the end) off the front.
-std::string_view TakePart(std::string_view* text, char separator) {
-  const size_t end = std::min(text->find(separator), text->size());
-  const auto part = text->substr(0, end);
-  text->remove_prefix(std::min(end + 1, text->size()));
-  return part;
+bool FitsFirstForm(const OrderSpec& spec) {
+  const auto moves_rows = [](const ShuffleSpec& shuffle) {
+    return shuffle.clump_size == 1 && shuffle.window_clumps == 1;
+  };
+  return spec.is_computed() && moves_rows(spec.split_shuffle) &&
+         moves_rows(spec.shuffle.value_or(ShuffleSpec())) && spec.shard == ShardSpec();
 }
 
 // Take "key=value " off the front; nothing if the key is another.
@@ -39,36 +41,6 @@ std::optional<std::string_view> TakeValue(std::string_view* text, std::string_vi
   return part.substr(key.size() + 1);
 }
 
-// Sizes as runs: "450", or "250x4" for four splits of 250 rows.
-std::string WriteSizes(const std::vector<int64_t>& sizes) {
-  std::ostringstream text;
-  for (size_t i = 0; i < sizes.size();) {
-    size_t end = i + 1;
-    while (end < sizes.size() && sizes[end] == sizes[i]) ++end;
-    if (i > 0) text << ',';
-    text << sizes[i];
-    if (end - i > 1) text << 'x' << end - i;
-    i = end;
-  }
-  return text.str();
-}
-
-bool ParseSizes(std::string_view text, std::vector<int64_t>* sizes) {
-  constexpr auto kMaxSplits = static_cast<size_t>(OrderSpec::kMaxSplits);
-  do {
-    auto run = TakePart(&text, ',');
-    int64_t size = 0;
-    size_t repeats = 1;
-    const auto size_text = TakePart(&run, 'x');
-    if (!ParseNumber(size_text, &size) || (!run.empty() && !ParseNumber(run, &repeats)) ||
-        size <= 0 || repeats == 0 || repeats > kMaxSplits - sizes->size()) {
-      return false;
-    }
-    sizes->insert(sizes->end(), repeats, size);
-  } while (!text.empty());
-  return true;
-}
-
 bool ParseSplit(std::string_view text, OrderSpec* spec) {
   const auto kind = TakePart(&text, ':');
   if (kind == "none") {
@@ -77,47 +49,31 @@ bool ParseSplit(std::string_view text, OrderSpec* spec) {
   }
   if (kind == "random") {
     spec->split = OrderSpec::Split::kRandom;
-    if (!ParseNumber(TakePart(&text, ':'), &spec->split_seed)) return false;
+    if (!ParseNumber(TakePart(&text, ':'), &spec->split_shuffle.seed)) return false;
   } else if (kind == "sequential") {
     spec->split = OrderSpec::Split::kSequential;
   } else {
     return false;
   }
-  return ParseSizes(text, &spec->split_sizes);
+  return ParseSizes(text, 1, &spec->split_sizes);
 }
 
-}  // namespace
-
-std::string OrderSpec::ToString() const {
-  std::ostringstream text;
-  text << kOrderName << " version=" << base_version << " rows=" << num_base_rows << " split=";
-  switch (split) {
-    case Split::kNone:
-      text << "none";
-      break;
-    case Split::kSequential:
-      text << "sequential:" << WriteSizes(split_sizes);
-      break;
-    case Split::kRandom:
-      text << "random:" << split_seed << ':' << WriteSizes(split_sizes);
-      break;
-  }
-  text << " shuffle=";
-  if (shuffle_seed.has_value()) {
-    text << *shuffle_seed;
+std::string WriteFirstForm(const OrderSpec& spec) {
+  std::string text = "version=" + std::to_string(spec.base_version) +
+                     " rows=" + std::to_string(spec.num_base_rows) + " split=";
+  if (spec.split == OrderSpec::Split::kSequential) {
+    text += "sequential:" + WriteSizes(spec.split_sizes);
+  } else if (spec.split == OrderSpec::Split::kRandom) {
+    text +=
+        "random:" + std::to_string(spec.split_shuffle.seed) + ':' + WriteSizes(spec.split_sizes);
   } else {
-    text << "none";
+    text += "none";
   }
-  return text.str();
+  return text +
+         " shuffle=" + (spec.shuffle.has_value() ? std::to_string(spec.shuffle->seed) : "none");
 }
 
-arrow::Result<OrderSpec> OrderSpec::Parse(const std::string& text) {
-  std::string_view rest = text;
-  const auto name = TakePart(&rest, ' ');
-  if (name != kOrderName) {
-    return arrow::Status::Invalid("not an order that this release knows: '", name,
-                                  "' (known: ", kOrderName, ")");
-  }
+arrow::Result<OrderSpec> ParseFirstForm(std::string_view rest, const std::string& text) {
   OrderSpec spec;
   const auto version = TakeValue(&rest, "version");
   const auto rows = TakeValue(&rest, "rows");
@@ -127,8 +83,9 @@ arrow::Result<OrderSpec> OrderSpec::Parse(const std::string& text) {
                 shuffle.has_value() && rest.empty() && ParseNumber(*version, &spec.base_version) &&
                 ParseNumber(*rows, &spec.num_base_rows) && spec.num_base_rows >= 0 &&
                 ParseSplit(*split, &spec);
+  spec.num_selected_rows = spec.num_base_rows;
   if (parsed && *shuffle != "none") {
-    parsed = ParseNumber(*shuffle, &spec.shuffle_seed.emplace());
+    parsed = ParseNumber(*shuffle, &spec.shuffle.emplace().seed);
   }
   // One text for one order: what is written another way is no canonical line.
   if (!parsed || spec.ToString() != text) {
@@ -137,12 +94,44 @@ arrow::Result<OrderSpec> OrderSpec::Parse(const std::string& text) {
   return spec;
 }
 
-std::string OrderSpec::OrderId() const {
-  constexpr char kDigits[] = "0123456789abcdef";
-  const uint64_t hash = Mix64(Fnv1a64(ToString()));
-  std::string id;
-  for (int shift = 60; shift >= 0; shift -= 4) id += kDigits[hash >> shift & 0xf];
-  return id;
+}  // namespace
+
+int64_t ShardSpec::NumRows(int64_t num_rows) const {
+  const int64_t quotient = num_rows / num_shards;
+  const int64_t rest = num_rows % num_shards;
+  switch (remainder) {
+    case Remainder::kDrop:
+      return quotient;
+    case Remainder::kSpread:
+      return quotient + (index < rest ? 1 : 0);
+    case Remainder::kRepeat:
+      return quotient + (rest > 0 ? 1 : 0);
+  }
+  return quotient;
 }
+
+bool OrderSpec::is_computed() const {
+  return !filter.has_value() && split != Split::kRule && split != Split::kListed;
+}
+
+std::string OrderSpec::ToString() const {
+  if (FitsFirstForm(*this)) return std::string(kFirstName) + ' ' + WriteFirstForm(*this);
+  return std::string(kSecondName) + ' ' + permutation::WriteOrderJson(*this);
+}
+
+arrow::Result<OrderSpec> OrderSpec::Parse(const std::string& text) {
+  std::string_view rest = text;
+  const auto name = TakePart(&rest, ' ');
+  if (name == kFirstName) return ParseFirstForm(rest, text);
+  if (name != kSecondName) {
+    return arrow::Status::Invalid("not an order that this release knows: '", name,
+                                  "' (known: ", kFirstName, ", ", kSecondName, ")");
+  }
+  ARROW_ASSIGN_OR_RAISE(auto spec, permutation::ParseOrderJson(rest));
+  if (spec.ToString() != text) return arrow::Status::Invalid("malformed order: '", text, "'");
+  return spec;
+}
+
+std::string OrderSpec::OrderId() const { return HexDigits(Mix64(Fnv1a64(ToString()))); }
 
 }  // namespace croupier

@@ -22,6 +22,7 @@ TEST(OrderSpecTest, AnyOtherTextIsInvalid) {
   for (const char* text : {
            "",
            "croupier-order-2 version=1 rows=0 split=none shuffle=none",
+           "croupier-order-3 {}",
            "croupier-order-1 version=1 rows=0 split=none",
            "croupier-order-1 version=1 rows=0 split=none shuffle=none ",
            "croupier-order-1 version=x rows=0 split=none shuffle=none",
@@ -49,10 +50,10 @@ TEST(OrderSpecTest, TheOrderIdChangesWithEveryNumberAndWithNothingElse) {
   other.base_version = 4;
   EXPECT_NE(other.OrderId(), base.OrderId());
   other = base;
-  other.split_seed = 8;
+  other.split_shuffle.seed = 8;
   EXPECT_NE(other.OrderId(), base.OrderId());
   other = base;
-  other.shuffle_seed.reset();
+  other.shuffle.reset();
   EXPECT_NE(other.OrderId(), base.OrderId());
   other = base;
   other.split_sizes = {1437, 360};

@@ -4,12 +4,21 @@
 #include <numeric>
 #include <utility>
 
+#include <arrow/array/array_primitive.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/compute/exec.h>
+#include <arrow/compute/initialize.h>
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
+#include <arrow/table.h>
 
 #include "croupier/base/process_local.h"
+#include "croupier/permutation/position_map.h"
+#include "croupier/permutation/spill_file.h"
 
 namespace croupier {
+
+using permutation::PositionMapPtr;
 
 struct Permutation::Impl {
   // The row ids of the base table, listed once for each process. A table computes them or reads
@@ -20,14 +29,14 @@ struct Permutation::Impl {
   };
 
   std::shared_ptr<const TableSource> base;
-  std::shared_ptr<const PermutationTable> permutation_table;
-  int64_t split = 0;
   int64_t num_base_rows = 0;
-  int64_t num_rows = 0;
-  ProcessLocal<State> state;
+  bool maps_to_row_ids = false;
+  PositionMapPtr map;
+  // Shared by all that are made of one another.
+  std::shared_ptr<ProcessLocal<State>> state = std::make_shared<ProcessLocal<State>>();
 
-  arrow::Result<std::shared_ptr<const RowIdIndex>> RowIdsOfBase(const ReadOptions& options) {
-    State& own = state.Get();
+  arrow::Result<std::shared_ptr<const RowIdIndex>> RowIdsOfBase(const ReadOptions& options) const {
+    State& own = state->Get();
     const std::lock_guard lock(own.mutex);
     if (own.row_ids == nullptr) {
       ARROW_ASSIGN_OR_RAISE(auto row_ids, base->RowIds(options));
@@ -41,11 +50,21 @@ struct Permutation::Impl {
   }
 
   // Replace positions by row ids.
-  arrow::Status Lookup(std::span<uint64_t> positions, const ReadOptions& options) {
+  arrow::Status Lookup(std::span<uint64_t> positions, const ReadOptions& options) const {
+    if (maps_to_row_ids) {
+      map->Map(positions);
+      return arrow::Status::OK();
+    }
     ARROW_ASSIGN_OR_RAISE(const auto row_ids, RowIdsOfBase(options));
-    if (permutation_table != nullptr) permutation_table->PositionsToRanks(split, positions);
+    map->Map(positions);
     row_ids->Lookup(positions);
     return arrow::Status::OK();
+  }
+
+  std::shared_ptr<const Permutation> With(PositionMapPtr other) const {
+    auto impl = std::make_unique<Impl>(*this);
+    impl->map = std::move(other);
+    return std::shared_ptr<const Permutation>(new Permutation(std::move(impl)));
   }
 };
 
@@ -57,28 +76,109 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::Make(
     std::shared_ptr<const PermutationTable> permutation_table, int64_t split) {
   auto impl = std::make_unique<Impl>();
   ARROW_ASSIGN_OR_RAISE(impl->num_base_rows, base->CountRows());
-  impl->num_rows = impl->num_base_rows;
+  const int64_t num_splits = permutation_table == nullptr ? 1 : permutation_table->num_splits();
+  if (permutation_table != nullptr) ARROW_RETURN_NOT_OK(permutation_table->CheckBase(*base));
+  if (split < 0 || split >= num_splits) {
+    return arrow::Status::IndexError("split out of range: ", split, " of ", num_splits);
+  }
   if (permutation_table != nullptr) {
-    ARROW_RETURN_NOT_OK(permutation_table->CheckBase(*base));
-    if (split < 0 || split >= permutation_table->num_splits()) {
-      return arrow::Status::IndexError("split out of range: ", split, " of ",
-                                       permutation_table->num_splits());
-    }
-    impl->num_rows = permutation_table->split_num_rows(split);
-  } else if (split != 0) {
-    return arrow::Status::IndexError("split out of range: ", split, " of 1");
+    impl->maps_to_row_ids = permutation_table->maps_to_row_ids();
+    impl->map = permutation::MapSplit(std::move(permutation_table), split);
+  } else {
+    impl->map = permutation::MapInOrder(impl->num_base_rows);
   }
   impl->base = std::move(base);
-  impl->permutation_table = std::move(permutation_table);
-  impl->split = split;
   return std::shared_ptr<const Permutation>(new Permutation(std::move(impl)));
 }
 
-const std::shared_ptr<const TableSource>& Permutation::base() const { return impl_->base; }
-const std::shared_ptr<const PermutationTable>& Permutation::permutation_table() const {
-  return impl_->permutation_table;
+arrow::Result<std::shared_ptr<const Permutation>> Permutation::Join(
+    const std::vector<std::shared_ptr<const Permutation>>& parts,
+    const std::optional<ShuffleSpec>& shuffle) {
+  if (parts.empty()) return arrow::Status::Invalid("at least one permutation must be joined");
+  const Impl& first = *parts.front()->impl_;
+  std::vector<PositionMapPtr> maps;
+  int64_t num_rows = 0;
+  for (const auto& part : parts) {
+    const Impl& impl = *part->impl_;
+    if (impl.base != first.base || impl.maps_to_row_ids != first.maps_to_row_ids) {
+      return arrow::Status::Invalid("permutations of different tables cannot be joined");
+    }
+    if (part->num_rows() > INT64_MAX - num_rows) {
+      return arrow::Status::Invalid("a permutation has less than 2^63 rows");
+    }
+    num_rows += part->num_rows();
+    maps.push_back(impl.map);
+  }
+  return first.With(permutation::MapJoined(std::move(maps), shuffle));
 }
-int64_t Permutation::num_rows() const { return impl_->num_rows; }
+
+const std::shared_ptr<const TableSource>& Permutation::base() const { return impl_->base; }
+int64_t Permutation::num_rows() const { return impl_->map->num_rows(); }
+
+arrow::Result<std::shared_ptr<const Permutation>> Permutation::Slice(int64_t begin, int64_t step,
+                                                                     int64_t count) const {
+  const auto is_position = [&](int64_t position) { return position >= 0 && position < num_rows(); };
+  int64_t last = 0;
+  if (count < 0 ||
+      (count > 0 && (!is_position(begin) || __builtin_mul_overflow(count - 1, step, &last) ||
+                     __builtin_add_overflow(begin, last, &last) || !is_position(last)))) {
+    return arrow::Status::Invalid("no such slice of ", num_rows(), " rows: ", count,
+                                  " positions from ", begin, " in steps of ", step);
+  }
+  return impl_->With(permutation::MapSteps(impl_->map, begin, step, count));
+}
+
+arrow::Result<std::shared_ptr<const Permutation>> Permutation::Shard(const ShardSpec& shard) const {
+  if (shard.index < 0 || shard.index >= shard.num_shards) {
+    return arrow::Status::Invalid("a shard is in [0, num_shards): ", shard.index, " of ",
+                                  shard.num_shards);
+  }
+  return impl_->With(
+      permutation::MapSteps(impl_->map, shard.index, shard.num_shards, shard.NumRows(num_rows())));
+}
+
+arrow::Result<std::shared_ptr<const Permutation>> Permutation::Repeat(int64_t times) const {
+  int64_t count = 0;
+  if (times < 0 || __builtin_mul_overflow(num_rows(), times, &count)) {
+    return arrow::Status::Invalid("cannot repeat ", num_rows(), " rows ", times, " times");
+  }
+  return impl_->With(permutation::MapSteps(impl_->map, 0, 1, count));
+}
+
+arrow::Result<std::shared_ptr<const Permutation>> Permutation::SortBy(
+    const std::string& column, bool descending, const BuildOptions& options) const {
+  constexpr int64_t kBatchRows = 65536;
+  arrow::RecordBatchVector batches;
+  for (int64_t begin = 0; begin < num_rows(); begin += kBatchRows) {
+    ARROW_ASSIGN_OR_RAISE(
+        auto batch, TakeRange(begin, std::min(begin + kBatchRows, num_rows()), {column}, options));
+    batches.push_back(std::move(batch));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto schema, ProjectSchema(*impl_->base->schema(), {column}));
+  ARROW_ASSIGN_OR_RAISE(const auto table, arrow::Table::FromRecordBatches(schema, batches));
+  ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+  // One thread: a pool of Arrow's would be shared with the rest of the process.
+  arrow::compute::ExecContext exec(options.pool != nullptr ? options.pool
+                                                           : arrow::default_memory_pool());
+  exec.set_use_threads(false);
+  // Nulls come last either way.
+  const arrow::compute::SortOptions sort({arrow::compute::SortKey(
+      arrow::FieldRef(0),
+      descending ? arrow::compute::SortOrder::Descending : arrow::compute::SortOrder::Ascending)});
+  const auto sorted = arrow::compute::SortIndices(arrow::Datum(table), sort, &exec);
+  if (!sorted.ok()) {
+    return sorted.status().WithMessage("column '", column, "' (",
+                                       schema->field(0)->type()->ToString(),
+                                       "): ", sorted.status().message());
+  }
+  const auto& positions = static_cast<const arrow::UInt64Array&>(**sorted);
+  ARROW_ASSIGN_OR_RAISE(auto spill, permutation::SpillFile::Make(options));
+  permutation::PackedNumbersBuilder list(std::move(spill));
+  ARROW_RETURN_NOT_OK(
+      list.Append(std::span(positions.raw_values(), static_cast<size_t>(positions.length()))));
+  ARROW_ASSIGN_OR_RAISE(auto packed, list.Finish());
+  return impl_->With(permutation::MapList(impl_->map, std::move(packed)));
+}
 
 arrow::Result<std::vector<uint64_t>> Permutation::RowIds(std::span<const int64_t> positions,
                                                          const ReadOptions& options) const {

@@ -1,9 +1,15 @@
+#include <algorithm>
 #include <random>
 #include <utility>
 
 #include <arrow/status.h>
+#include <arrow/type.h>
 
 #include "croupier/permutation.h"
+#include "croupier/permutation/selected_rows.h"
+#include "croupier/permutation/spill_file.h"
+#include "croupier/permutation/split_rule.h"
+#include "croupier/permutation/table_parts.h"
 
 namespace croupier {
 
@@ -12,6 +18,17 @@ namespace {
 uint64_t DrawSeed() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
+}
+
+arrow::Result<ShuffleSpec> MakeShuffle(std::optional<uint64_t> seed, int64_t clump_size,
+                                       int64_t window_clumps) {
+  if (clump_size <= 0) {
+    return arrow::Status::Invalid("clump_size must be greater than 0: ", clump_size);
+  }
+  if (window_clumps <= 0) {
+    return arrow::Status::Invalid("window_clumps must be greater than 0: ", window_clumps);
+  }
+  return ShuffleSpec{seed.has_value() ? *seed : DrawSeed(), clump_size, window_clumps};
 }
 
 }  // namespace
@@ -23,44 +40,110 @@ arrow::Status PermutationBuilder::CheckNotConsumed() const {
   return consumed_ ? arrow::Status::Invalid("Builder already consumed") : arrow::Status::OK();
 }
 
-arrow::Status PermutationBuilder::SplitRandom(SplitSizes sizes, std::optional<uint64_t> seed,
-                                              std::vector<std::string> split_names) {
-  ARROW_RETURN_NOT_OK(SplitSequential(std::move(sizes), std::move(split_names)));
-  split_ = OrderSpec::Split::kRandom;
-  split_seed_ = seed.has_value() ? *seed : DrawSeed();
+arrow::Status PermutationBuilder::Filter(const std::string& filter) {
+  ARROW_RETURN_NOT_OK(CheckNotConsumed());
+  ARROW_ASSIGN_OR_RAISE(auto expression, Expression::Parse(filter));
+  filter_ = std::move(expression);
   return arrow::Status::OK();
 }
 
-arrow::Status PermutationBuilder::SplitSequential(SplitSizes sizes,
-                                                  std::vector<std::string> split_names) {
+arrow::Status PermutationBuilder::CutSplits(OrderSpec::Split split, SplitSizes sizes,
+                                            std::vector<std::string> split_names) {
   ARROW_RETURN_NOT_OK(CheckNotConsumed());
   ARROW_RETURN_NOT_OK(sizes.Validate());
-  split_ = OrderSpec::Split::kSequential;
+  split_ = split;
   sizes_ = std::move(sizes);
   split_names_ = std::move(split_names);
   return arrow::Status::OK();
 }
 
-arrow::Status PermutationBuilder::Shuffle(std::optional<uint64_t> seed) {
-  ARROW_RETURN_NOT_OK(CheckNotConsumed());
-  shuffle_seed_ = seed.has_value() ? *seed : DrawSeed();
+arrow::Status PermutationBuilder::SplitRandom(SplitSizes sizes, std::optional<uint64_t> seed,
+                                              std::vector<std::string> split_names,
+                                              int64_t clump_size) {
+  ARROW_ASSIGN_OR_RAISE(const auto shuffle, MakeShuffle(seed, clump_size, 1));
+  ARROW_RETURN_NOT_OK(
+      CutSplits(OrderSpec::Split::kRandom, std::move(sizes), std::move(split_names)));
+  split_shuffle_ = shuffle;
   return arrow::Status::OK();
 }
 
-arrow::Result<std::shared_ptr<const PermutationTable>> PermutationBuilder::Execute() {
+arrow::Status PermutationBuilder::SplitSequential(SplitSizes sizes,
+                                                  std::vector<std::string> split_names) {
+  return CutSplits(OrderSpec::Split::kSequential, std::move(sizes), std::move(split_names));
+}
+
+arrow::Status PermutationBuilder::SplitBy(SplitRule rule, std::vector<std::string> split_names) {
   ARROW_RETURN_NOT_OK(CheckNotConsumed());
-  OrderSpec spec;
+  ARROW_RETURN_NOT_OK(permutation::KeysOf(rule, base_->schema()).status());
+  split_ = OrderSpec::Split::kRule;
+  split_rule_ = std::move(rule);
+  split_names_ = std::move(split_names);
+  return arrow::Status::OK();
+}
+
+arrow::Status PermutationBuilder::Shuffle(std::optional<uint64_t> seed, int64_t clump_size,
+                                          int64_t window_clumps) {
+  ARROW_RETURN_NOT_OK(CheckNotConsumed());
+  ARROW_ASSIGN_OR_RAISE(shuffle_, MakeShuffle(seed, clump_size, window_clumps));
+  return arrow::Status::OK();
+}
+
+arrow::Status PermutationBuilder::Shard(ShardSpec shard) {
+  ARROW_RETURN_NOT_OK(CheckNotConsumed());
+  if (shard.index < 0 || shard.index >= shard.num_shards) {
+    return arrow::Status::Invalid("a shard is in [0, num_shards): ", shard.index, " of ",
+                                  shard.num_shards);
+  }
+  shard_ = shard;
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<const PermutationTable>> PermutationBuilder::Execute(
+    const BuildOptions& options) {
+  ARROW_RETURN_NOT_OK(CheckNotConsumed());
+  permutation::TableParts parts;
+  OrderSpec& spec = parts.spec;
   spec.base_version = base_->version();
   ARROW_ASSIGN_OR_RAISE(spec.num_base_rows, base_->CountRows());
+  spec.num_selected_rows = spec.num_base_rows;
+  if (filter_.has_value()) spec.filter = filter_->text();
   spec.split = split_;
-  spec.shuffle_seed = shuffle_seed_;
-  spec.split_sizes = {spec.num_base_rows};
-  if (split_ != OrderSpec::Split::kNone) {
-    ARROW_ASSIGN_OR_RAISE(spec.split_sizes, sizes_.Resolve(spec.num_base_rows));
+  spec.shuffle = shuffle_;
+  spec.shard = shard_;
+  ARROW_ASSIGN_OR_RAISE(const auto spill, permutation::SpillFile::Make(options));
+  if (split_ == OrderSpec::Split::kRule) {
+    spec.split_rule = split_rule_;
+    ARROW_ASSIGN_OR_RAISE(auto keys, permutation::KeysOf(*split_rule_, base_->schema()));
+    const permutation::SelectedRows rows(base_, filter_, std::move(keys), options);
+    ARROW_ASSIGN_OR_RAISE(auto division, permutation::SplitByRule(*split_rule_, rows, spill));
+    spec.num_selected_rows = division.num_rows;
+    parts.lists = std::move(division.lists);
+    // Calculated splits are as many as there are numbers, names or, without rows, one.
+    while (parts.lists.size() < std::max<size_t>(1, split_names_.size())) {
+      ARROW_ASSIGN_OR_RAISE(parts.lists.emplace_back(),
+                            permutation::PackedNumbersBuilder().Finish());
+    }
+    for (const auto& list : parts.lists) spec.split_sizes.push_back(list->size());
+  } else {
+    if (filter_.has_value()) {
+      permutation::PackedNumbersBuilder selected(spill);
+      const permutation::SelectedRows rows(base_, filter_, std::nullopt, options);
+      ARROW_RETURN_NOT_OK(
+          rows.ForEach([&](auto ranks, auto /*keys*/) { return selected.Append(ranks); }));
+      ARROW_ASSIGN_OR_RAISE(parts.selected, selected.Finish());
+      spec.num_selected_rows = parts.selected->size();
+    }
+    if (split_ == OrderSpec::Split::kRandom) spec.split_shuffle = split_shuffle_;
+    if (split_ == OrderSpec::Split::kNone) {
+      spec.split_sizes = {spec.num_selected_rows};
+    } else {
+      ARROW_ASSIGN_OR_RAISE(spec.split_sizes, sizes_.Resolve(spec.num_selected_rows));
+    }
   }
-  if (split_ == OrderSpec::Split::kRandom) spec.split_seed = split_seed_;
-  ARROW_ASSIGN_OR_RAISE(auto table,
-                        PermutationTable::Make(std::move(spec), split_names_, base_->branch()));
+  parts.split_names = split_names_;
+  parts.base_branch = base_->branch();
+  parts.base_identity = base_->identity();
+  ARROW_ASSIGN_OR_RAISE(auto table, PermutationTable::FromParts(std::move(parts)));
   consumed_ = true;
   return table;
 }

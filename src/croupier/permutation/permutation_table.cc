@@ -1,61 +1,108 @@
 #include <algorithm>
-#include <numeric>
+#include <cstring>
+#include <optional>
 #include <set>
 #include <utility>
 
-#include <arrow/array/array_primitive.h>
-#include <arrow/buffer.h>
-#include <arrow/record_batch.h>
 #include <arrow/status.h>
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
 
-#include "croupier/base/hash.h"
-#include "croupier/base/index_shuffle.h"
 #include "croupier/permutation.h"
 #include "croupier/permutation/json_string.h"
+#include "croupier/permutation/position_shuffle.h"
+#include "croupier/permutation/table_parts.h"
 
 namespace croupier {
 
 namespace {
 
-constexpr uint64_t kGoldenGamma = 0x9e3779b97f4a7c15ULL;
+using permutation::PositionShuffle;
+using permutation::TableParts;
 
-// The key of one bijection, from a seed and what it is for. Part of the specified order.
-uint64_t DeriveKey(uint64_t seed, std::string_view purpose, uint64_t index) {
-  return Mix64(Mix64(seed ^ Fnv1a64(purpose)) + index * kGoldenGamma);
-}
-
-std::shared_ptr<arrow::Schema> MakeSchema(const OrderSpec& spec,
-                                          const std::vector<std::string>& split_names,
-                                          const std::string& base_branch) {
+std::shared_ptr<arrow::Schema> MakeSchema(const TableParts& parts) {
   auto metadata = std::make_shared<arrow::KeyValueMetadata>();
-  if (!split_names.empty()) {
+  if (!parts.split_names.empty()) {
     std::string names = "[";
-    for (const auto& name : split_names) {
+    for (const auto& name : parts.split_names) {
       if (names.size() > 1) names += ", ";
       names += permutation::JsonString(name);
     }
     metadata->Append("split_names", names + "]");
   }
-  metadata->Append("base_version", std::to_string(spec.base_version));
-  if (!base_branch.empty()) metadata->Append("base_branch", base_branch);
-  metadata->Append("croupier.order", spec.ToString());
-  metadata->Append("croupier.order_id", spec.OrderId());
+  metadata->Append("base_version", std::to_string(parts.spec.base_version));
+  if (!parts.base_branch.empty()) metadata->Append("base_branch", parts.base_branch);
+  metadata->Append("croupier.order", parts.spec.ToString());
+  metadata->Append("croupier.order_id", parts.spec.OrderId());
+  if (!parts.base_identity.empty()) {
+    metadata->Append("croupier.base_identity", parts.base_identity);
+  }
   return arrow::schema(
       {arrow::field("row_id", arrow::uint64()), arrow::field("split_id", arrow::uint64(), false)},
       std::move(metadata));
 }
 
+arrow::Status CheckSizes(const OrderSpec& spec) {
+  if (spec.num_base_rows < 0 || spec.num_selected_rows < 0 ||
+      spec.num_selected_rows > spec.num_base_rows) {
+    return arrow::Status::Invalid("an order of ", spec.num_selected_rows, " of ",
+                                  spec.num_base_rows, " rows");
+  }
+  int64_t rest = spec.split == OrderSpec::Split::kListed ? INT64_MAX : spec.num_selected_rows;
+  for (const int64_t size : spec.split_sizes) {
+    if (size < 0 || size > rest) {
+      return arrow::Status::Invalid("the splits have more rows than there are: ",
+                                    spec.num_selected_rows);
+    }
+    rest -= size;
+  }
+  if (spec.split == OrderSpec::Split::kNone &&
+      spec.split_sizes != std::vector<int64_t>{spec.num_selected_rows}) {
+    return arrow::Status::Invalid("an order without splits has all rows that are selected");
+  }
+  const ShardSpec& shard = spec.shard;
+  if (shard.index < 0 || shard.index >= shard.num_shards) {
+    return arrow::Status::Invalid("shard ", shard.index, " of ", shard.num_shards);
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckNames(const std::vector<std::string>& names, size_t num_splits) {
+  if (!names.empty() && names.size() != num_splits) {
+    return arrow::Status::Invalid("there are ", names.size(), " split names for ", num_splits,
+                                  " splits");
+  }
+  if (std::set<std::string>(names.begin(), names.end()).size() != names.size()) {
+    return arrow::Status::Invalid("split names must be different from each other");
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckLists(const TableParts& parts) {
+  const OrderSpec& spec = parts.spec;
+  const bool has_lists =
+      spec.split == OrderSpec::Split::kRule || spec.split == OrderSpec::Split::kListed;
+  bool fit = parts.lists.size() == (has_lists ? spec.split_sizes.size() : 0);
+  for (size_t i = 0; fit && i < parts.lists.size(); ++i) {
+    fit = parts.lists[i] != nullptr && parts.lists[i]->size() == spec.split_sizes[i];
+  }
+  const bool is_selected = !has_lists && spec.filter.has_value();
+  fit = fit && is_selected == (parts.selected != nullptr);
+  if (is_selected) fit = fit && parts.selected->size() == spec.num_selected_rows;
+  return fit ? arrow::Status::OK()
+             : arrow::Status::Invalid("the lists of rows do not fit the order: ", spec.ToString());
+}
+
 }  // namespace
 
 struct PermutationTable::Impl {
-  OrderSpec spec;
-  std::vector<std::string> split_names;
-  std::string base_branch;
+  explicit Impl(TableParts table_parts) : parts(std::move(table_parts)) {}
+
+  TableParts parts;
   std::shared_ptr<arrow::Schema> schema;
   std::vector<int64_t> split_starts;  // in the order that splits are cut from, and the end
-  KeyedBijection split_order{0, 0};
+  std::optional<PositionShuffle> split_shuffle;
+  int64_t num_rows = 0;
 };
 
 PermutationTable::PermutationTable(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -63,52 +110,57 @@ PermutationTable::~PermutationTable() = default;
 
 arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Make(
     OrderSpec spec, std::vector<std::string> split_names, std::string base_branch) {
-  if (spec.num_base_rows < 0) {
-    return arrow::Status::Invalid("an order of ", spec.num_base_rows, " rows");
+  if (!spec.is_computed()) {
+    return arrow::Status::Invalid("an order that depends on what is in the rows has to be built: ",
+                                  spec.ToString());
   }
-  auto impl = std::make_unique<Impl>();
+  return FromParts({.spec = std::move(spec),
+                    .split_names = std::move(split_names),
+                    .base_branch = std::move(base_branch)});
+}
+
+arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::FromParts(
+    TableParts parts) {
+  ARROW_RETURN_NOT_OK(CheckSizes(parts.spec));
+  ARROW_RETURN_NOT_OK(CheckNames(parts.split_names, parts.spec.split_sizes.size()));
+  ARROW_RETURN_NOT_OK(CheckLists(parts));
+  auto impl = std::make_unique<Impl>(std::move(parts));
+  const OrderSpec& spec = impl->parts.spec;
   impl->split_starts.push_back(0);
   for (const int64_t size : spec.split_sizes) {
-    if (size < 0 || size > spec.num_base_rows - impl->split_starts.back()) {
-      return arrow::Status::Invalid("the splits have more rows than the table: ",
-                                    spec.num_base_rows);
-    }
     impl->split_starts.push_back(impl->split_starts.back() + size);
-  }
-  if (spec.split == OrderSpec::Split::kNone &&
-      spec.split_sizes != std::vector<int64_t>{spec.num_base_rows}) {
-    return arrow::Status::Invalid("an order without splits has all rows of the table");
-  }
-  if (!split_names.empty() && split_names.size() != spec.split_sizes.size()) {
-    return arrow::Status::Invalid("there are ", split_names.size(), " split names for ",
-                                  spec.split_sizes.size(), " splits");
-  }
-  std::set<std::string> distinct(split_names.begin(), split_names.end());
-  if (distinct.size() != split_names.size()) {
-    return arrow::Status::Invalid("split names must be different from each other");
+    impl->num_rows += spec.shard.NumRows(size);
   }
   if (spec.split == OrderSpec::Split::kRandom) {
-    impl->split_order = KeyedBijection(static_cast<uint64_t>(spec.num_base_rows),
-                                       DeriveKey(spec.split_seed, "split", 0));
+    impl->split_shuffle.emplace(static_cast<uint64_t>(spec.num_selected_rows), spec.split_shuffle,
+                                "split", 0);
   }
-  impl->schema = MakeSchema(spec, split_names, base_branch);
-  impl->spec = std::move(spec);
-  impl->split_names = std::move(split_names);
-  impl->base_branch = std::move(base_branch);
+  impl->schema = MakeSchema(impl->parts);
   return std::shared_ptr<const PermutationTable>(new PermutationTable(std::move(impl)));
 }
 
-const OrderSpec& PermutationTable::spec() const { return impl_->spec; }
-int64_t PermutationTable::num_rows() const { return impl_->split_starts.back(); }
-int64_t PermutationTable::num_splits() const { return std::ssize(impl_->spec.split_sizes); }
+const permutation::TableParts& PermutationTable::parts() const { return impl_->parts; }
+const OrderSpec& PermutationTable::spec() const { return impl_->parts.spec; }
+int64_t PermutationTable::num_rows() const { return impl_->num_rows; }
+int64_t PermutationTable::num_splits() const { return std::ssize(spec().split_sizes); }
 int64_t PermutationTable::split_num_rows(int64_t split) const {
-  return impl_->spec.split_sizes[static_cast<size_t>(split)];
+  return spec().shard.NumRows(spec().split_sizes[static_cast<size_t>(split)]);
 }
-const std::vector<std::string>& PermutationTable::split_names() const { return impl_->split_names; }
-uint64_t PermutationTable::base_version() const { return impl_->spec.base_version; }
-const std::string& PermutationTable::base_branch() const { return impl_->base_branch; }
-std::string PermutationTable::order_id() const { return impl_->spec.OrderId(); }
+const std::vector<std::string>& PermutationTable::split_names() const {
+  return impl_->parts.split_names;
+}
+uint64_t PermutationTable::base_version() const { return spec().base_version; }
+const std::string& PermutationTable::base_branch() const { return impl_->parts.base_branch; }
+std::string PermutationTable::order_id() const { return spec().OrderId(); }
 const std::shared_ptr<arrow::Schema>& PermutationTable::schema() const { return impl_->schema; }
+bool PermutationTable::maps_to_row_ids() const { return spec().split == OrderSpec::Split::kListed; }
+
+int64_t PermutationTable::num_list_bytes() const {
+  int64_t num_bytes = 0;
+  if (impl_->parts.selected != nullptr) num_bytes += impl_->parts.selected->num_bytes();
+  for (const auto& list : impl_->parts.lists) num_bytes += list->num_bytes();
+  return num_bytes;
+}
 
 arrow::Status PermutationTable::CheckBase(const TableSource& base) const {
   const auto name = [](const std::string& branch) { return branch.empty() ? "main" : branch; };
@@ -123,100 +175,52 @@ arrow::Status PermutationTable::CheckBase(const TableSource& base) const {
                                   base.version());
   }
   ARROW_ASSIGN_OR_RAISE(const int64_t num_rows, base.CountRows());
-  if (num_rows != impl_->spec.num_base_rows) {
-    return arrow::Status::Invalid("the permutation was built for a table of ",
-                                  impl_->spec.num_base_rows, " rows, ", base.location(), " has ",
-                                  num_rows);
+  if (num_rows != spec().num_base_rows) {
+    return arrow::Status::Invalid("the permutation was built for a table of ", spec().num_base_rows,
+                                  " rows, ", base.location(), " has ", num_rows);
+  }
+  const std::string identity = base.identity();
+  const std::string& built_for = impl_->parts.base_identity;
+  if (!identity.empty() && !built_for.empty() && identity != built_for) {
+    return arrow::Status::Invalid("the permutation was built for another table: ", base.location(),
+                                  " at version ", base.version(),
+                                  " was written anew since then; build the permutation again");
   }
   return arrow::Status::OK();
 }
 
 arrow::Result<int64_t> PermutationTable::SplitByName(const std::string& name) const {
-  const auto found = std::find(impl_->split_names.begin(), impl_->split_names.end(), name);
-  if (found != impl_->split_names.end()) return found - impl_->split_names.begin();
+  const auto& names = split_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return found - names.begin();
   std::string known;
-  for (const auto& each : impl_->split_names) known += (known.empty() ? "" : ", ") + each;
+  for (const auto& each : names) known += (known.empty() ? "" : ", ") + each;
   return arrow::Status::KeyError("No split named `", name,
                                  "` found; the splits are: ", known.empty() ? "(unnamed)" : known);
 }
 
-void PermutationTable::PositionsToRanks(int64_t split, std::span<uint64_t> positions) const {
-  const auto& spec = impl_->spec;
-  if (spec.shuffle_seed.has_value()) {
-    const KeyedBijection shuffle(
-        static_cast<uint64_t>(split_num_rows(split)),
-        DeriveKey(*spec.shuffle_seed, "shuffle", static_cast<uint64_t>(split)));
-    shuffle.MapAll(positions);
+void PermutationTable::MapPositions(int64_t split, std::span<uint64_t> positions) const {
+  const auto index = static_cast<size_t>(split);
+  const auto num_rows = static_cast<uint64_t>(spec().split_sizes[index]);
+  if (spec().shard.num_shards > 1) {
+    const auto step = static_cast<uint64_t>(spec().shard.num_shards);
+    for (uint64_t& position : positions) {
+      position = position * step + static_cast<uint64_t>(spec().shard.index);
+      if (position >= num_rows) position %= num_rows;
+    }
   }
-  const auto start = static_cast<uint64_t>(impl_->split_starts[static_cast<size_t>(split)]);
+  if (spec().shuffle.has_value()) {
+    // Made for the call: a table may have a million splits.
+    PositionShuffle(num_rows, *spec().shuffle, "shuffle", index).MapAll(positions);
+  }
+  if (!impl_->parts.lists.empty()) {
+    impl_->parts.lists[index]->Lookup(positions);
+    return;
+  }
+  const auto start = static_cast<uint64_t>(impl_->split_starts[index]);
   for (uint64_t& position : positions) position += start;
-  if (spec.split == OrderSpec::Split::kRandom) impl_->split_order.MapAll(positions);
-}
-
-namespace {
-
-// The rows (row_id, split_id), computed batch by batch.
-class PermutationRows : public arrow::RecordBatchReader {
- public:
-  PermutationRows(std::shared_ptr<const PermutationTable> table,
-                  std::shared_ptr<const RowIdIndex> row_ids, int64_t batch_rows)
-      : table_(std::move(table)), row_ids_(std::move(row_ids)), batch_rows_(batch_rows) {}
-
-  std::shared_ptr<arrow::Schema> schema() const override { return table_->schema(); }
-
-  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
-    std::vector<uint64_t> row_ids;
-    std::vector<uint64_t> split_ids;
-    while (std::ssize(row_ids) < batch_rows_ && split_ < table_->num_splits()) {
-      const int64_t num_rows = std::min(batch_rows_ - std::ssize(row_ids),
-                                        table_->split_num_rows(split_) - next_position_);
-      const size_t first = row_ids.size();
-      row_ids.resize(first + static_cast<size_t>(num_rows));
-      split_ids.resize(row_ids.size(), static_cast<uint64_t>(split_));
-      const auto part = std::span(row_ids).subspan(first);
-      std::iota(part.begin(), part.end(), static_cast<uint64_t>(next_position_));
-      table_->PositionsToRanks(split_, part);
-      row_ids_->Lookup(part);
-      next_position_ += num_rows;
-      if (next_position_ == table_->split_num_rows(split_)) {
-        ++split_;
-        next_position_ = 0;
-      }
-    }
-    const int64_t num_rows = std::ssize(row_ids);
-    if (num_rows == 0) {
-      *batch = nullptr;
-      return arrow::Status::OK();
-    }
-    *batch =
-        arrow::RecordBatch::Make(table_->schema(), num_rows,
-                                 {std::make_shared<arrow::UInt64Array>(
-                                      num_rows, arrow::Buffer::FromVector(std::move(row_ids))),
-                                  std::make_shared<arrow::UInt64Array>(
-                                      num_rows, arrow::Buffer::FromVector(std::move(split_ids)))});
-    return arrow::Status::OK();
-  }
-
- private:
-  const std::shared_ptr<const PermutationTable> table_;
-  const std::shared_ptr<const RowIdIndex> row_ids_;
-  const int64_t batch_rows_;
-  int64_t split_ = 0;
-  int64_t next_position_ = 0;
-};
-
-}  // namespace
-
-arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> PermutationTable::ToReader(
-    const std::shared_ptr<const TableSource>& base, int64_t batch_rows) const {
-  if (batch_rows <= 0) return arrow::Status::Invalid("batch_rows must be positive: ", batch_rows);
-  ARROW_RETURN_NOT_OK(CheckBase(*base));
-  ARROW_ASSIGN_OR_RAISE(auto row_ids, base->RowIds());
-  if (row_ids->num_rows() != impl_->spec.num_base_rows) {
-    return arrow::Status::Invalid("the permutation was built for ", impl_->spec.num_base_rows,
-                                  " rows, ", base->location(), " has ", row_ids->num_rows());
-  }
-  return std::make_shared<PermutationRows>(shared_from_this(), std::move(row_ids), batch_rows);
+  if (impl_->split_shuffle.has_value()) impl_->split_shuffle->MapAll(positions);
+  if (impl_->parts.selected != nullptr) impl_->parts.selected->Lookup(positions);
 }
 
 }  // namespace croupier

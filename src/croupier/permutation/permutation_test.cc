@@ -170,7 +170,7 @@ TEST(PermutationTest, SeedsDifferAndAMissingSeedIsKept) {
   EXPECT_NE(AllRowIds(*Permutation::Make(base, shuffle(1)).ValueOrDie()),
             AllRowIds(*Permutation::Make(base, shuffle(2)).ValueOrDie()));
   const auto drawn = shuffle(std::nullopt);
-  const auto again = shuffle(drawn->spec().shuffle_seed);
+  const auto again = shuffle(drawn->spec().shuffle->seed);
   EXPECT_EQ(drawn->order_id(), again->order_id());
 }
 
@@ -303,7 +303,7 @@ TEST(OrderVectorsTest, AreThoseOfTheSpecification) {
       const auto& expected = vector["splits"][static_cast<size_t>(split)];
       for (size_t i = 0; i < expected["positions"].size(); ++i) {
         uint64_t value = Number(expected["positions"][i]);
-        table->PositionsToRanks(split, {&value, 1});
+        table->MapPositions(split, {&value, 1});
         EXPECT_EQ(value, Number(expected["ranks"][i])) << spec.ToString() << " split " << split;
       }
     }

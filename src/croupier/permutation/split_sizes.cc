@@ -73,6 +73,10 @@ arrow::Status SplitSizes::Validate() const {
       sum += count;
     }
   }
+  if (remainder == Remainder::kRepeat) {
+    return arrow::Status::Invalid(
+        "no row can be in two splits: the remainder is dropped or spread");
+  }
   if (fixed.has_value() && *fixed <= 0) {
     return arrow::Status::Invalid("Split fixed config must be greater than 0: ", *fixed);
   }
@@ -101,7 +105,11 @@ arrow::Result<std::vector<int64_t>> SplitSizes::Resolve(int64_t num_rows) const 
                                   num_rows,
                                   " rows are available.  Must have at least 1 row per split.");
   }
-  return std::vector<int64_t>(static_cast<size_t>(*fixed), num_rows / *fixed);
+  std::vector<int64_t> sizes(static_cast<size_t>(*fixed), num_rows / *fixed);
+  if (remainder == Remainder::kSpread) {
+    for (size_t i = 0; i < static_cast<size_t>(num_rows % *fixed); ++i) ++sizes[i];
+  }
+  return sizes;
 }
 
 }  // namespace croupier

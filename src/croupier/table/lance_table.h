@@ -47,6 +47,7 @@ class LanceTable : public TableSource, public std::enable_shared_from_this<Lance
   const std::string& branch() const override { return version_.branch; }
   const std::string& location() const override { return dataset_->location(); }
   arrow::Result<int64_t> CountRows() const override;
+  std::string identity() const override;
   bool has_row_offsets() const override { return true; }
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
       const ScanOptions& options) const override;

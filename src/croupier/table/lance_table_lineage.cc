@@ -5,6 +5,7 @@
 #include <arrow/buffer.h>
 #include <arrow/status.h>
 
+#include "croupier/base/hash.h"
 #include "croupier/storage/range_fetch.h"
 #include "croupier/table/lance_table.h"
 
@@ -287,6 +288,19 @@ arrow::Result<std::shared_ptr<const LanceRowIds>> LanceTable::LiveRows(
   const std::lock_guard lock(state.mutex);
   if (state.live_rows == nullptr) state.live_rows = std::move(made);
   return state.live_rows;
+}
+
+// Names of data files are made of random numbers, so that no two tables have the same.
+std::string LanceTable::identity() const {
+  const auto& whole = manifest();
+  uint64_t hash = Mix64(whole.version) ^ static_cast<uint64_t>(whole.timestamp_us);
+  const auto add = [&](uint64_t number) { hash = Mix64(hash + number); };
+  for (const auto& fragment : whole.fragments) {
+    add(fragment.id);
+    for (const auto& file : fragment.files) add(Fnv1a64(file.path));
+    if (fragment.deletion_file.has_value()) add(fragment.deletion_file->id);
+  }
+  return HexDigits(hash);
 }
 
 arrow::Result<std::shared_ptr<const RowIdIndex>> LanceTable::RowIds(

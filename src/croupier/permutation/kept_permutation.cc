@@ -1,0 +1,268 @@
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <arrow/array.h>
+#include <arrow/compute/cast.h>
+#include <arrow/compute/exec.h>
+#include <arrow/record_batch.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+#include <arrow/type_traits.h>
+#include <arrow/util/key_value_metadata.h>
+#include <nlohmann/json.hpp>
+
+#include "croupier/base/hash.h"
+#include "croupier/permutation.h"
+#include "croupier/permutation/order_text.h"
+#include "croupier/permutation/spill_file.h"
+#include "croupier/permutation/table_parts.h"
+
+namespace croupier {
+
+namespace {
+
+using permutation::PackedNumbers;
+using permutation::PackedNumbersBuilder;
+using permutation::TableParts;
+
+constexpr int64_t kBatchRows = 65536;
+
+std::string MetadataOf(const arrow::Schema& schema, const std::string& key) {
+  return schema.metadata() == nullptr ? "" : schema.metadata()->Get(key).ValueOr("");
+}
+
+arrow::Status CheckColumns(const arrow::Schema& schema) {
+  for (const char* name : {"row_id", "split_id"}) {
+    const auto field = schema.GetFieldByName(name);
+    if (field == nullptr) {
+      return arrow::Status::Invalid("Permutation table must contain a column named ", name);
+    }
+    if (!arrow::is_integer(field->type()->id())) {
+      return arrow::Status::TypeError("column '", name, "' of a permutation table must be of ",
+                                      "integers, not ", field->type()->ToString());
+    }
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::vector<std::string>> ReadSplitNames(const arrow::Schema& schema) {
+  const std::string text = MetadataOf(schema, "split_names");
+  if (text.empty()) return std::vector<std::string>();
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  bool is_list = json.is_array();
+  std::vector<std::string> names;
+  for (size_t i = 0; is_list && i < json.size(); ++i) {
+    is_list = json[i].is_string();
+    if (is_list) names.push_back(json[i].get<std::string>());
+  }
+  if (!is_list) {
+    return arrow::Status::Invalid("Invalid input, Permutation table has unreadable split_names: ",
+                                  text);
+  }
+  return names;
+}
+
+// The rows of each split, while a table of (row_id, split_id) is read.
+class ListedSplits {
+ public:
+  explicit ListedSplits(std::shared_ptr<permutation::SpillFile> spill) : spill_(std::move(spill)) {}
+
+  arrow::Status Append(const arrow::RecordBatch& batch) {
+    arrow::compute::ExecContext exec;
+    exec.set_use_threads(false);
+    const auto options = arrow::compute::CastOptions::Safe(arrow::uint64());
+    ARROW_ASSIGN_OR_RAISE(const auto row_ids,
+                          arrow::compute::Cast(batch.column(0), options, &exec));
+    // Numbers of splits may be negative; those are in no split.
+    ARROW_ASSIGN_OR_RAISE(
+        const auto split_ids,
+        arrow::compute::Cast(batch.column(1), arrow::compute::CastOptions::Unsafe(arrow::int64()),
+                             &exec));
+    const auto ids = row_ids.array_as<arrow::UInt64Array>();
+    const auto splits = split_ids.array_as<arrow::Int64Array>();
+    if (ids->null_count() > 0)
+      return arrow::Status::Invalid("a permutation table has a null row_id");
+    for (int64_t i = 0; i < ids->length(); ++i) {
+      if (splits->IsNull(i) || splits->Value(i) < 0) continue;
+      if (splits->Value(i) >= OrderSpec::kMaxSplits) {
+        return arrow::Status::Invalid("a split number is out of range: ", splits->Value(i));
+      }
+      const auto split = static_cast<size_t>(splits->Value(i));
+      while (builders_.size() <= split) builders_.emplace_back(spill_);
+      ARROW_RETURN_NOT_OK(builders_[split].Append(ids->Value(i)));
+      hash_ = Mix64(hash_ ^ Mix64(ids->Value(i) + Mix64(split + 1)));
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<permutation::SplitLists> Finish(size_t min_splits) {
+    while (builders_.size() < std::max<size_t>(1, min_splits)) builders_.emplace_back(spill_);
+    permutation::SplitLists lists;
+    for (auto& builder : builders_) {
+      ARROW_ASSIGN_OR_RAISE(lists.emplace_back(), builder.Finish());
+    }
+    return lists;
+  }
+
+  uint64_t hash() const { return hash_; }
+
+ private:
+  const std::shared_ptr<permutation::SpillFile> spill_;
+  std::vector<PackedNumbersBuilder> builders_;
+  uint64_t hash_ = 0;
+};
+
+// The version of the base table that row ids are of; nothing where an old table does not say.
+arrow::Result<std::optional<uint64_t>> ReadBaseVersion(const arrow::Schema& schema) {
+  const std::string text = MetadataOf(schema, "base_version");
+  if (text.empty()) return std::nullopt;
+  uint64_t version = 0;
+  if (!permutation::ParseNumber(std::string_view(text), &version)) {
+    return arrow::Status::Invalid(
+        "Invalid input, Permutation table has an unreadable base_version ", "of \"", text,
+        "\": it must be a number");
+  }
+  return version;
+}
+
+// Bytes with their length in front.
+void AppendBytes(std::string_view part, std::string* bytes) {
+  const uint64_t size = part.size();
+  bytes->append(reinterpret_cast<const char*>(&size), sizeof(size));
+  bytes->append(part);
+}
+
+bool TakeBytes(std::string_view* bytes, std::string_view* part) {
+  uint64_t size = 0;
+  if (bytes->size() < sizeof(size)) return false;
+  std::memcpy(&size, bytes->data(), sizeof(size));
+  bytes->remove_prefix(sizeof(size));
+  if (size > bytes->size()) return false;
+  *part = bytes->substr(0, size);
+  bytes->remove_prefix(size);
+  return true;
+}
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Read(
+    const TableSource& kept, const TableSource& base, const BuildOptions& options) {
+  const auto& schema = *kept.schema();
+  ARROW_RETURN_NOT_OK(CheckColumns(schema));
+  TableParts parts;
+  ARROW_ASSIGN_OR_RAISE(parts.split_names, ReadSplitNames(schema));
+  ARROW_ASSIGN_OR_RAISE(const auto base_version, ReadBaseVersion(schema));
+  parts.base_branch = MetadataOf(schema, "base_branch");
+  parts.base_identity = MetadataOf(schema, "croupier.base_identity");
+  ARROW_ASSIGN_OR_RAISE(const int64_t num_rows, kept.CountRows());
+  const std::string order = MetadataOf(schema, "croupier.order");
+  std::optional<OrderSpec> spec;
+  if (!order.empty()) {
+    ARROW_ASSIGN_OR_RAISE(spec, OrderSpec::Parse(order));
+    if (spec->base_version != base_version) {
+      return arrow::Status::Invalid("the metadata of the permutation table ", kept.location(),
+                                    " names two versions of its base table");
+    }
+  }
+  if (spec.has_value() && spec->is_computed() && num_rows == 0) {
+    parts.spec = *std::move(spec);
+    ARROW_ASSIGN_OR_RAISE(auto table, FromParts(std::move(parts)));
+    ARROW_RETURN_NOT_OK(table->CheckBase(base));
+    return table;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto spill, permutation::SpillFile::Make(options));
+  ListedSplits splits(std::move(spill));
+  ScanOptions scan;
+  static_cast<ReadOptions&>(scan) = options;
+  scan.columns = {"row_id", "split_id"};
+  scan.batch_rows = kBatchRows;
+  ARROW_ASSIGN_OR_RAISE(const auto reader, kept.Scan(scan));
+  while (true) {
+    ARROW_RETURN_NOT_OK(options.cancel->Check());
+    std::shared_ptr<arrow::RecordBatch> batch;
+    ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
+    if (batch == nullptr) break;
+    ARROW_RETURN_NOT_OK(splits.Append(*batch));
+  }
+  const size_t num_known = spec.has_value() ? spec->split_sizes.size() : parts.split_names.size();
+  ARROW_ASSIGN_OR_RAISE(parts.lists, splits.Finish(num_known));
+  parts.spec.base_version = base_version.value_or(base.version());
+  ARROW_ASSIGN_OR_RAISE(parts.spec.num_base_rows, base.CountRows());
+  parts.spec.num_selected_rows = parts.spec.num_base_rows;
+  parts.spec.split = OrderSpec::Split::kListed;
+  parts.spec.list_hash = HexDigits(splits.hash());
+  for (const auto& list : parts.lists) parts.spec.split_sizes.push_back(list->size());
+  if (spec.has_value()) {
+    bool fits = spec->split_sizes.size() == parts.lists.size();
+    for (size_t i = 0; fits && i < parts.lists.size(); ++i) {
+      fits = parts.lists[i]->size() == spec->shard.NumRows(spec->split_sizes[i]);
+    }
+    if (!fits) {
+      return arrow::Status::Invalid("the permutation table ", kept.location(),
+                                    " was changed after it was kept: its rows are not those of ",
+                                    order);
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(auto table, FromParts(std::move(parts)));
+  ARROW_RETURN_NOT_OK(table->CheckBase(base));
+  return table;
+}
+
+std::string PermutationTable::Serialize() const {
+  const TableParts& parts = this->parts();
+  std::string bytes;
+  AppendBytes(parts.spec.ToString(), &bytes);
+  AppendBytes(parts.base_branch, &bytes);
+  AppendBytes(parts.base_identity, &bytes);
+  AppendBytes(nlohmann::json(parts.split_names)
+                  .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+              &bytes);
+  if (parts.selected != nullptr) AppendBytes(parts.selected->Serialize(), &bytes);
+  for (const auto& list : parts.lists) AppendBytes(list->Serialize(), &bytes);
+  return bytes;
+}
+
+arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Deserialize(
+    std::string_view bytes) {
+  const auto corrupt = [] {
+    return arrow::Status::SerializationError("malformed bytes of a permutation table");
+  };
+  std::string_view order;
+  std::string_view branch;
+  std::string_view identity;
+  std::string_view names;
+  if (!TakeBytes(&bytes, &order) || !TakeBytes(&bytes, &branch) || !TakeBytes(&bytes, &identity) ||
+      !TakeBytes(&bytes, &names)) {
+    return corrupt();
+  }
+  TableParts parts;
+  ARROW_ASSIGN_OR_RAISE(parts.spec, OrderSpec::Parse(std::string(order)));
+  parts.base_branch = branch;
+  parts.base_identity = identity;
+  const auto json = nlohmann::json::parse(names, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_array()) return corrupt();
+  for (const auto& name : json) {
+    if (!name.is_string()) return corrupt();
+    parts.split_names.push_back(name.get<std::string>());
+  }
+  const bool is_listed = parts.spec.split == OrderSpec::Split::kListed;
+  const uint64_t limit = is_listed ? UINT64_MAX : static_cast<uint64_t>(parts.spec.num_base_rows);
+  std::string_view part;
+  if (is_listed || parts.spec.split == OrderSpec::Split::kRule) {
+    for (size_t i = 0; i < parts.spec.split_sizes.size(); ++i) {
+      if (!TakeBytes(&bytes, &part)) return corrupt();
+      ARROW_ASSIGN_OR_RAISE(parts.lists.emplace_back(), PackedNumbers::Parse(part, limit));
+    }
+  } else if (parts.spec.filter.has_value()) {
+    if (!TakeBytes(&bytes, &part)) return corrupt();
+    ARROW_ASSIGN_OR_RAISE(parts.selected, PackedNumbers::Parse(part, limit));
+  }
+  if (!bytes.empty()) return corrupt();
+  return FromParts(std::move(parts));
+}
+
+}  // namespace croupier

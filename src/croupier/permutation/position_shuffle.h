@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "croupier/base/index_shuffle.h"
+#include "croupier/order_spec.h"
+
+namespace croupier::permutation {
+
+/// A shuffle of [0, n) as a function of position, in constant memory.
+///
+/// Clumps move by a keyed bijection of their numbers; the rows of a window by one of its own.
+/// Specified in docs/concepts/order.md. Immutable; any number of threads.
+class PositionShuffle {
+ public:
+  /// \param num_rows n, at most 2^63
+  /// \param purpose, index what the key is derived for
+  PositionShuffle(uint64_t num_rows, const ShuffleSpec& spec, std::string_view purpose,
+                  uint64_t index);
+
+  /// Map each position in [0, n) in place.
+  void MapAll(std::span<uint64_t> positions) const;
+
+ private:
+  void MixWindows(std::span<uint64_t> positions) const;
+
+  uint64_t num_rows_;
+  uint64_t clump_size_;
+  uint64_t window_rows_;  // 0 without windows
+  uint64_t window_key_;
+  KeyedBijection clumps_;
+  uint64_t last_clump_rows_ = 0;
+  uint64_t last_clump_begin_ = 0;  // the position at which the clump that may be short begins
+};
+
+}  // namespace croupier::permutation

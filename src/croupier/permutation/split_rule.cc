@@ -1,0 +1,254 @@
+#include "croupier/permutation/split_rule.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include <arrow/array.h>
+#include <arrow/compute/cast.h>
+#include <arrow/record_batch.h>
+#include <arrow/status.h>
+#include <arrow/type.h>
+#include <arrow/type_traits.h>
+
+#include "croupier/base/hash.h"
+#include "croupier/base/index_shuffle.h"
+#include "croupier/permutation/order_key.h"
+#include "croupier/permutation/row_hash.h"
+
+namespace croupier::permutation {
+
+namespace {
+
+// The key of a row that is in no split.
+constexpr uint64_t kNoSplit = UINT64_MAX;
+__extension__ using Wide = unsigned __int128;
+
+arrow::Status CheckDistinct(const std::vector<std::string>& columns) {
+  if (columns.empty())
+    return arrow::Status::Invalid("At least one column must be given to split by");
+  if (std::set<std::string>(columns.begin(), columns.end()).size() != columns.size()) {
+    return arrow::Status::Invalid("a column is given twice to split by");
+  }
+  return arrow::Status::OK();
+}
+
+RowKeys HashedColumns(const SplitRule& rule) {
+  std::vector<int> numbers(rule.columns.size());
+  std::iota(numbers.begin(), numbers.end(), 0);
+  const uint64_t start =
+      rule.kind == SplitRule::Kind::kGrouped ? DeriveKey(rule.seed, "group", 0) : 0;
+  return {rule.columns,
+          [numbers, start](const arrow::RecordBatch& batch, std::span<uint64_t> keys) {
+            return HashRows(batch, numbers, start, keys);
+          }};
+}
+
+arrow::Status ReadSplitIds(const arrow::Array& values, std::span<uint64_t> keys) {
+  arrow::compute::ExecContext exec;
+  exec.set_use_threads(false);
+  auto cast =
+      arrow::compute::Cast(values, arrow::int64(), arrow::compute::CastOptions::Safe(), &exec);
+  if (!cast.ok()) {
+    return arrow::Status::Invalid("a split number is out of range: ", cast.status().message());
+  }
+  const auto& ids = static_cast<const arrow::Int64Array&>(**cast);
+  for (int64_t i = 0; i < ids.length(); ++i) {
+    uint64_t& key = keys[static_cast<size_t>(i)];
+    if (ids.IsNull(i)) {
+      key = kNoSplit;
+    } else if (ids.Value(i) < 0 || ids.Value(i) >= OrderSpec::kMaxSplits) {
+      return arrow::Status::Invalid("a split number is out of range: ", ids.Value(i),
+                                    "; splits are numbered from 0 to ", OrderSpec::kMaxSplits - 1,
+                                    ", a null leaves the row out");
+    } else {
+      key = static_cast<uint64_t>(ids.Value(i));
+    }
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<RowKeys> CalculatedSplit(const SplitRule& rule,
+                                       const std::shared_ptr<arrow::Schema>& base_schema) {
+  ARROW_ASSIGN_OR_RAISE(const auto expression, Expression::Parse(rule.expression));
+  ARROW_ASSIGN_OR_RAISE(auto bound, expression.Bind(base_schema));
+  // Only the columns that it names are read.
+  RowKeys keys;
+  arrow::FieldVector fields;
+  for (const ColumnPath& path : bound.columns()) {
+    if (std::find(keys.columns.begin(), keys.columns.end(), path.front()) != keys.columns.end()) {
+      continue;
+    }
+    keys.columns.push_back(path.front());
+    fields.push_back(base_schema->GetFieldByName(path.front()));
+  }
+  const auto schema = arrow::schema(std::move(fields));
+  ARROW_ASSIGN_OR_RAISE(bound, expression.Bind(schema));
+  if (!arrow::is_integer(bound.type()->id()) && bound.type()->id() != arrow::Type::BOOL) {
+    return arrow::Status::TypeError("the number of a split must be an integer, not ",
+                                    bound.type()->ToString(), ": ", rule.expression);
+  }
+  keys.compute = [bound, schema](const arrow::RecordBatch& batch, std::span<uint64_t> split_ids) {
+    const auto& columns = batch.columns();
+    const auto inputs = arrow::RecordBatch::Make(
+        schema, batch.num_rows(),
+        arrow::ArrayVector(columns.begin(), columns.begin() + schema->num_fields()));
+    ARROW_ASSIGN_OR_RAISE(const auto values, bound.Evaluate(*inputs));
+    return ReadSplitIds(*values, split_ids);
+  };
+  return keys;
+}
+
+// Where splits end, summed up; the last entry of ratios that sum to 1 is kRatioUnit.
+std::vector<uint64_t> Sums(const std::vector<int64_t>& parts) {
+  std::vector<uint64_t> sums;
+  uint64_t sum = 0;
+  for (const int64_t part : parts) sums.push_back(sum += static_cast<uint64_t>(part));
+  return sums;
+}
+
+// The first split that ends behind a value; kNoSplit if none does.
+uint64_t SplitAt(const std::vector<uint64_t>& ends, uint64_t value) {
+  const auto found = std::upper_bound(ends.begin(), ends.end(), value);
+  return found == ends.end() ? kNoSplit : static_cast<uint64_t>(found - ends.begin());
+}
+
+// The rows of equal values, while they are dealt out.
+struct Stratum {
+  uint64_t num_rows = 0;
+  uint64_t next = 0;
+  std::optional<KeyedBijection> order;
+  uint64_t phase = 0;
+};
+
+class Strata {
+ public:
+  explicit Strata(const SplitRule& rule)
+      : key_(DeriveKey(rule.seed, "stratum", 0)), ends_(Sums(rule.ratios)) {}
+
+  void Count(uint64_t value) { ++strata_[value].num_rows; }
+
+  uint64_t SplitOfNext(uint64_t value) {
+    Stratum& stratum = strata_[value];
+    if (!stratum.order.has_value()) {
+      const uint64_t key = Mix64(key_ + value);
+      stratum.order.emplace(stratum.num_rows, key);
+      stratum.phase = Mix64(key ^ Fnv1a64("phase")) >> 11;
+    }
+    const uint64_t place = stratum.order->Map(stratum.next++);
+    for (size_t split = 0; split < ends_.size(); ++split) {
+      const auto end =
+          static_cast<uint64_t>((Wide{ends_[split]} * stratum.num_rows + stratum.phase) /
+                                static_cast<uint64_t>(SplitRule::kRatioUnit));
+      if (place < end) return split;
+    }
+    return kNoSplit;
+  }
+
+  bool IsCounted(uint64_t value) const {
+    const auto found = strata_.find(value);
+    return found != strata_.end() && found->second.next < found->second.num_rows;
+  }
+
+ private:
+  const uint64_t key_;
+  const std::vector<uint64_t> ends_;
+  std::unordered_map<uint64_t, Stratum> strata_;
+};
+
+}  // namespace
+
+arrow::Status CheckSplitRule(const SplitRule& rule) {
+  if (rule.kind == SplitRule::Kind::kCalculated) {
+    return Expression::Parse(rule.expression).status();
+  }
+  ARROW_RETURN_NOT_OK(CheckDistinct(rule.columns));
+  const bool is_hash = rule.kind == SplitRule::Kind::kHash;
+  const auto& parts = is_hash ? rule.weights : rule.ratios;
+  if (parts.empty()) return arrow::Status::Invalid("At least one split must be given");
+  if (std::ssize(parts) > OrderSpec::kMaxSplits) {
+    return arrow::Status::Invalid("at most ", OrderSpec::kMaxSplits, " splits: ", parts.size());
+  }
+  int64_t limit = is_hash ? INT64_MAX : SplitRule::kRatioUnit;
+  if (is_hash && rule.discard_weight < 0) {
+    return arrow::Status::Invalid("discard_weight must not be negative: ", rule.discard_weight);
+  }
+  limit -= is_hash ? rule.discard_weight : 0;
+  for (const int64_t part : parts) {
+    if (is_hash && part <= 0) {
+      return arrow::Status::Invalid("Split weights must be greater than 0: ", part);
+    }
+    if (part < 0 || part > limit) {
+      return arrow::Status::Invalid(is_hash ? "Split weights must sum to less than 2^63"
+                                            : "Split percentages must sum to 1.0 or less");
+    }
+    limit -= part;
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<RowKeys> KeysOf(const SplitRule& rule,
+                              const std::shared_ptr<arrow::Schema>& base_schema) {
+  ARROW_RETURN_NOT_OK(CheckSplitRule(rule));
+  if (rule.kind == SplitRule::Kind::kCalculated) return CalculatedSplit(rule, base_schema);
+  ARROW_ASSIGN_OR_RAISE(const auto columns, ProjectSchema(*base_schema, rule.columns));
+  ARROW_RETURN_NOT_OK(CheckHashable(*columns));
+  return HashedColumns(rule);
+}
+
+arrow::Result<Division> SplitByRule(const SplitRule& rule, const SelectedRows& rows,
+                                    const std::shared_ptr<SpillFile>& spill) {
+  Division division;
+  std::vector<PackedNumbersBuilder> builders;
+  const auto append = [&](uint64_t split, uint64_t rank) {
+    while (builders.size() <= split) builders.emplace_back(spill);
+    return builders[split].Append(rank);
+  };
+  if (rule.kind != SplitRule::Kind::kCalculated) {
+    const auto& parts = rule.kind == SplitRule::Kind::kHash ? rule.weights : rule.ratios;
+    for (size_t i = 0; i < parts.size(); ++i) builders.emplace_back(spill);
+  }
+  Strata strata(rule);
+  if (rule.kind == SplitRule::Kind::kStratified) {
+    ARROW_RETURN_NOT_OK(rows.ForEach([&](auto /*ranks*/, auto keys) {
+      for (const uint64_t key : keys) strata.Count(key);
+      return arrow::Status::OK();
+    }));
+  }
+  const auto ends = Sums(rule.kind == SplitRule::Kind::kHash ? rule.weights : rule.ratios);
+  const uint64_t all_weights =
+      (ends.empty() ? 0 : ends.back()) + static_cast<uint64_t>(rule.discard_weight);
+  const auto split_of = [&](uint64_t key) -> arrow::Result<uint64_t> {
+    switch (rule.kind) {
+      case SplitRule::Kind::kCalculated:
+        return key;
+      case SplitRule::Kind::kHash:
+        return SplitAt(ends, key % all_weights);
+      case SplitRule::Kind::kGrouped:
+        return SplitAt(ends, key >> 11);
+      case SplitRule::Kind::kStratified:
+        if (!strata.IsCounted(key)) {
+          return arrow::Status::Invalid("the table gave other rows when it was read again");
+        }
+        return strata.SplitOfNext(key);
+    }
+    return kNoSplit;
+  };
+  ARROW_RETURN_NOT_OK(rows.ForEach([&](auto ranks, auto keys) {
+    division.num_rows += std::ssize(ranks);
+    for (size_t i = 0; i < ranks.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(const uint64_t split, split_of(keys[i]));
+      if (split != kNoSplit) ARROW_RETURN_NOT_OK(append(split, ranks[i]));
+    }
+    return arrow::Status::OK();
+  }));
+  for (auto& builder : builders) {
+    ARROW_ASSIGN_OR_RAISE(division.lists.emplace_back(), builder.Finish());
+  }
+  return division;
+}
+
+}  // namespace croupier::permutation

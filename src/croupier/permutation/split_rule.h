@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <arrow/result.h>
+#include <arrow/type_fwd.h>
+
+#include "croupier/order_spec.h"
+#include "croupier/permutation/packed_numbers.h"
+#include "croupier/permutation/selected_rows.h"
+
+namespace croupier::permutation {
+
+/// Check a rule against itself. Invalid says what is wrong with it.
+arrow::Status CheckSplitRule(const SplitRule& rule);
+
+/// Find what a rule needs to know of each row.
+///
+/// \return KeyError, TypeError or Invalid if the columns or the expression do not fit the schema
+arrow::Result<RowKeys> KeysOf(const SplitRule& rule,
+                              const std::shared_ptr<arrow::Schema>& base_schema);
+
+/// The rows of each split, as ascending ranks.
+using SplitLists = std::vector<std::shared_ptr<const PackedNumbers>>;
+
+/// Rows that were divided.
+struct Division {
+  SplitLists lists;
+  int64_t num_rows = 0;  ///< those in no split included
+};
+
+/// Divide rows by a rule.
+///
+/// \param rows with the keys that KeysOf gives; read once, twice for kStratified
+/// \param spill takes what is over its budget
+arrow::Result<Division> SplitByRule(const SplitRule& rule, const SelectedRows& rows,
+                                    const std::shared_ptr<SpillFile>& spill);
+
+}  // namespace croupier::permutation
