@@ -35,6 +35,7 @@ from croupier.permutation import (
     PermutationTable,
     permutation_builder,
 )
+from croupier.ragged import Ragged
 from croupier.storage import io_counters
 from croupier.table import ScanQuery, Table, TakeQuery
 
@@ -51,6 +52,7 @@ __all__ = [
     "PermutationBuilder",
     "PermutationTable",
     "Permutations",
+    "Ragged",
     "ScanQuery",
     "Table",
     "TakeQuery",

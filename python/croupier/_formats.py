@@ -1,25 +1,32 @@
 """From a record batch to what a training loop wants.
 
-Every format is a function of this module, so that a permutation with a format pickles. Libraries
-are imported by the first batch that needs them.
+Every format is a function of a module, or a partial of one, so that a permutation with a format
+pickles. Libraries are imported by the first batch that needs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+from croupier._torch_formats import (
+    NULL_RULES,
+    to_torch,
+    to_torch_batch,
+    to_torch_columns,
+    to_torch_rows,
+)
+from croupier.errors import NameNotFoundError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import polars as pl
-    import torch
 
-_REMEDY = (
-    "leave the column out with remove_columns or select_columns, or convert it in with_transform"
-)
+Format = Callable[[pa.RecordBatch], Any]
 
 
 def to_python(batch: pa.RecordBatch) -> list[dict[str, Any]]:
@@ -51,11 +58,21 @@ def to_polars(batch: pa.RecordBatch) -> pl.DataFrame:
     return pl.from_arrow(batch)
 
 
+def _numpy_column(column: pa.Array) -> np.ndarray[Any, Any]:
+    is_date = pa.types.is_date(column.type)
+    if is_date or (pa.types.is_timestamp(column.type) and column.type.tz is not None):
+        # Objects, as in LanceDB: NumPy's own dates have no time zone, and not every date.
+        values: np.ndarray[Any, Any] = column.to_pandas().to_numpy(object)
+    else:
+        values = column.to_numpy(zero_copy_only=False)
+    return values
+
+
 def to_numpy(batch: pa.RecordBatch) -> np.ndarray[Any, Any]:
     """Make one array of rows × columns: of object where the columns have no common number type."""
     import numpy as np
 
-    columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
+    columns = [_numpy_column(column) for column in batch.columns]
     dtypes = {column.dtype for column in columns}
     if len(dtypes) == 1:
         dtype = dtypes.pop()
@@ -69,72 +86,7 @@ def to_numpy(batch: pa.RecordBatch) -> np.ndarray[Any, Any]:
     return rows
 
 
-def _to_tensor(name: str, array: pa.Array) -> torch.Tensor:
-    """Make a tensor of a column: n values, or n × d of fixed-size lists."""
-    import torch
-
-    if array.null_count > 0:
-        raise TypeError(
-            f"column '{name}' has {array.null_count} nulls in this batch, which a torch tensor "
-            f"cannot hold; {_REMEDY}"
-        )
-    type_ = array.type
-    if pa.types.is_fixed_size_list(type_):
-        values = _to_tensor(name, array.flatten())
-        return values.reshape(len(array), type_.list_size, *values.shape[1:])
-    if pa.types.is_boolean(type_):
-        return torch.from_numpy(array.to_numpy(zero_copy_only=False))
-    if not (pa.types.is_integer(type_) or pa.types.is_floating(type_)):
-        raise TypeError(f"column '{name}' of type {type_} has no torch tensor; {_REMEDY}")
-    return torch.from_dlpack(array)
-
-
-def to_torch_batch(batch: pa.RecordBatch) -> dict[str, torch.Tensor]:
-    """Make a dict of tensors, whose first dimension is the row."""
-    return {
-        name: _to_tensor(name, column)
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-    }
-
-
-def to_torch(batch: pa.RecordBatch) -> list[dict[str, torch.Tensor]]:
-    """Make a list of row dicts of tensors, which torch's default collate stacks."""
-    columns = to_torch_batch(batch)
-    return [
-        dict(zip(columns, row, strict=True))
-        for row in zip(*(column.unbind(0) for column in columns.values()), strict=True)
-    ]
-
-
-def to_torch_columns(batch: pa.RecordBatch) -> torch.Tensor:
-    """Make one tensor of columns × rows."""
-    import torch
-
-    tensors = to_torch_batch(batch)
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if len(set(shapes.values())) > 1:
-        raise TypeError(
-            f"columns of different shapes make no single tensor: {shapes}; use the format "
-            "'torch_batch', or select columns of one shape"
-        )
-    return torch.stack(list(tensors.values()))
-
-
-def to_torch_rows(batch: pa.RecordBatch) -> list[torch.Tensor]:
-    """Make a list of one-dimensional tensors, one for each row, lists laid out in place."""
-    import numpy as np
-    import torch
-
-    columns = [
-        tensor.reshape(batch.num_rows, -1).numpy() if batch.num_rows else tensor.numpy()
-        for tensor in to_torch_batch(batch).values()
-    ]
-    if batch.num_rows == 0:
-        return []
-    return list(torch.from_numpy(np.concatenate(columns, axis=1)).unbind(0))
-
-
-FORMATS: dict[str, Callable[[pa.RecordBatch], Any]] = {
+FORMATS: dict[str, Callable[..., Any]] = {
     "python": to_python,
     "python_col": to_python_columns,
     "numpy": to_numpy,
@@ -146,3 +98,52 @@ FORMATS: dict[str, Callable[[pa.RecordBatch], Any]] = {
     "torch_col": to_torch_columns,
     "torch_batch": to_torch_batch,
 }
+_WITH_MASKS = ("torch", "torch_batch")
+
+
+def make_format(name: str, nulls: str | Mapping[str, Any] | None, columns: Iterable[str]) -> Format:
+    """Find a format by its name, with a rule for nulls.
+
+    Args:
+        name: as for `Permutation.with_format`.
+        nulls: as for `Permutation.with_format`.
+        columns: those that `nulls` may name.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"Invalid format: {name}; formats: {', '.join(FORMATS)}")
+    if nulls is None:
+        return FORMATS[name]
+    if not name.startswith("torch"):
+        raise ValueError(f"nulls is for the torch formats; the format '{name}' keeps nulls")
+    if isinstance(nulls, str):
+        if nulls not in NULL_RULES:
+            raise ValueError(f"nulls is one of {', '.join(NULL_RULES)}, or a dict; not {nulls!r}")
+        if nulls == "mask" and name not in _WITH_MASKS:
+            raise ValueError(
+                f"the format '{name}' has no place for masks; those that have: "
+                f"{', '.join(_WITH_MASKS)}"
+            )
+    elif isinstance(nulls, Mapping):
+        known = list(columns)
+        for column in nulls:
+            if column not in known:
+                raise NameNotFoundError(
+                    f"nulls names `{column}`, which is not selected; the columns are: "
+                    f"{', '.join(known)}"
+                )
+        nulls = dict(nulls)
+    else:
+        raise TypeError(f"nulls must be a str or a dict, not {type(nulls).__name__}")
+    return partial(FORMATS[name], nulls=nulls)
+
+
+def format_name(transform: Format) -> str:
+    """Name a format for people; a transform of the user's by what it is called."""
+    nulls = ""
+    if isinstance(transform, partial) and "nulls" in transform.keywords:
+        nulls = f" (nulls={transform.keywords['nulls']!r})"
+        transform = transform.func
+    for name, function in FORMATS.items():
+        if transform is function:
+            return name + nulls
+    return getattr(transform, "__qualname__", type(transform).__qualname__)

@@ -392,8 +392,12 @@ class Permutation:
         )
         return self.with_repeat(times)
 
-    def with_format(self, format: str) -> Permutation:
+    def with_format(
+        self, format: str, *, nulls: str | Mapping[str, Any] | None = None
+    ) -> Permutation:
         """Set what batches are.
+
+        What each type becomes is in the guide "Formats".
 
         Args:
             format: ``python``, the default: a list of row dicts · ``python_col``: a dict of lists ·
@@ -403,16 +407,19 @@ class Permutation:
                 stacks · ``torch_row``: a list of one-dimensional tensors · ``torch_col``: one
                 tensor of columns × rows · ``torch_batch``: a dict of tensors whose first dimension
                 is the row, without a Python object per row (in a DataLoader with
-                ``collate_fn=croupier.util.keep_batch``). The torch formats take numbers, booleans
-                and fixed-size lists of these; other types and nulls are a TypeError that names the
-                column.
+                ``collate_fn=croupier.util.keep_batch``).
+            nulls: what the torch formats make of nulls. ``nan``, the default: NaN in floats, None
+                in strings and binary values, and an error in other types · ``raise``: an error in
+                all types · ``mask``: NaN or 0, and for each nullable column ``c`` of ``torch`` and
+                ``torch_batch`` a column ``c__mask`` of booleans: true where there is a value · a
+                dict of columns and the values that stand for their nulls; ``nan`` for others.
 
         Raises:
-            ValueError: for another name.
+            ValueError: for another name; by a batch, for a null that has no value in torch.
+            NameNotFoundError: if `nulls` names a column that is not selected.
+            TypeError: by a batch, for a type that has no tensor.
         """
-        if format not in _formats.FORMATS:
-            raise ValueError(f"Invalid format: {format}; formats: {', '.join(_formats.FORMATS)}")
-        return self.with_transform(_formats.FORMATS[format])
+        return self.with_transform(_formats.make_format(format, nulls, self.selection))
 
     def with_transform(self, transform: Callable[[pa.RecordBatch], Any]) -> Permutation:
         """Set a function that makes batches what the caller wants; replaces the format.
@@ -514,7 +521,7 @@ class Permutation:
             name = f"'{names[self.split]}' ({self.split} of {len(names)})" if names else self.split
             parts.append(f"split {name}")
             parts.append(f"order {self.permutation_table.order_id}")
-        parts.append(f"format {_transform_name(self.transform_fn)}")
+        parts.append(f"format {_formats.format_name(self.transform_fn)}")
         parts.append(f"batches of {self.batch_size:,}")
         if left_out := self.num_rows % self.batch_size:
             parts.append(f"of which a loop leaves out the last {left_out:,} rows")
@@ -666,10 +673,3 @@ def _check_batch_size(batch_size: int) -> None:
         raise OverflowError(f"batch_size must not be negative: {batch_size}")
     if batch_size == 0:
         raise ValueError("batch_size must be positive: 0")
-
-
-def _transform_name(transform: Callable[[pa.RecordBatch], Any]) -> str:
-    for name, function in _formats.FORMATS.items():
-        if transform is function:
-            return name
-    return getattr(transform, "__qualname__", type(transform).__qualname__)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from croupier import _formats
+from croupier import _torch_formats
 
 if TYPE_CHECKING:
     import torch
@@ -20,16 +20,16 @@ def tbl_to_tensor(tbl: pa.Table | pa.RecordBatch) -> torch.Tensor:
     Serves as ``collate_fn`` of a DataLoader over a `croupier.Table`.
 
     Args:
-        tbl: columns of one shape, of numbers or booleans or fixed-size lists of these, without
-            nulls.
+        tbl: columns of one shape and of types that make a tensor, as for the format ``torch_col``.
 
     Raises:
         TypeError: for columns that make no tensor.
+        ValueError: for nulls that have no value in torch.
     """
     if isinstance(tbl, pa.RecordBatch):
-        return _formats.to_torch_columns(tbl)
+        return _torch_formats.to_torch_columns(tbl)
     columns = [column.combine_chunks() for column in tbl.columns]
-    return _formats.to_torch_columns(pa.RecordBatch.from_arrays(columns, schema=tbl.schema))
+    return _torch_formats.to_torch_columns(pa.RecordBatch.from_arrays(columns, schema=tbl.schema))
 
 
 def keep_batch(batch: Any) -> Any:

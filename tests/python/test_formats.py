@@ -1,5 +1,3 @@
-import datetime
-
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -11,20 +9,6 @@ from torch.utils.data import default_collate
 import croupier
 from croupier import Permutation
 from croupier.util import keep_batch, tbl_to_tensor
-
-NUMBER_TYPES = [
-    pa.int8(),
-    pa.int16(),
-    pa.int32(),
-    pa.int64(),
-    pa.uint8(),
-    pa.uint16(),
-    pa.uint32(),
-    pa.uint64(),
-    pa.float16(),
-    pa.float32(),
-    pa.float64(),
-]
 
 
 def permutation_of(columns, format=None):
@@ -90,44 +74,6 @@ def test_numpy_never_mixes_booleans_into_numbers():
     assert array.tolist() == [[True, 3], [False, 4]]
 
 
-@pytest.mark.parametrize("type_", NUMBER_TYPES, ids=str)
-def test_torch_batch_takes_every_number_type(type_):
-    column = pa.array(np.array([1, 2, 3], type_.to_pandas_dtype()), type_)
-    tensor = permutation_of({"c": column}, "torch_batch").take_offsets([2, 0])["c"]
-    assert tensor.shape == (2,)
-    assert tensor.dtype == getattr(torch, str(np.dtype(type_.to_pandas_dtype())))
-    assert tensor.to(torch.float64).tolist() == [3, 1]
-
-
-def test_torch_batch_takes_booleans_and_fixed_size_lists():
-    batch = permutation_of(
-        {
-            "flag": [True, False, True],
-            "vector": pa.array([[1, 2], [3, 4], [5, 6]], pa.list_(pa.float32(), 2)),
-            "flags": pa.array([[True], [False], [True]], pa.list_(pa.bool_(), 1)),
-            "matrix": pa.array([[[1, 2, 3], [4, 5, 6]]] * 3, pa.list_(pa.list_(pa.int16(), 3), 2)),
-        },
-        "torch_batch",
-    ).take_offsets([1, 2])
-    assert batch["flag"].tolist() == [False, True]
-    assert batch["flag"].dtype == torch.bool
-    assert batch["vector"].tolist() == [[3, 4], [5, 6]]
-    assert batch["flags"].tolist() == [[False], [True]]
-    assert batch["matrix"].shape == (2, 2, 3)
-    assert batch["matrix"][1].tolist() == [[1, 2, 3], [4, 5, 6]]
-
-
-def test_batches_of_a_loop_are_the_rows_they_should_be():
-    vectors = np.arange(60, dtype=np.float32).reshape(20, 3)
-    permutation = permutation_of(
-        {"v": pa.FixedSizeListArray.from_arrays(vectors.ravel(), 3), "x": range(20)}, "torch_batch"
-    )
-    loop = list(permutation.iter(6))
-    assert [len(batch["x"]) for batch in loop] == [6, 6, 6, 2]
-    assert torch.cat([batch["x"] for batch in loop]).tolist() == list(range(20))
-    assert np.array_equal(torch.cat([batch["v"] for batch in loop]).numpy(), vectors)
-
-
 def test_torch_gives_rows_that_the_default_collate_stacks(numeric):
     rows = numeric.with_format("torch").take_offsets([2, 0])
     assert [row["i"].ndim for row in rows] == [0, 0]
@@ -173,25 +119,6 @@ def test_empty_batches_have_every_torch_format(format):
         }
     else:
         assert empty == []
-
-
-@pytest.mark.parametrize("format", ["torch", "torch_row", "torch_col", "torch_batch"])
-@pytest.mark.parametrize(
-    ("column", "message"),
-    [
-        (["a", "b"], "column 'c' of type string has no torch tensor; leave the column out"),
-        ([1, None], "column 'c' has 1 nulls in this batch, .* with_transform"),
-        ([datetime.date(2024, 1, 1)] * 2, "column 'c' of type date32"),
-        ([[1], [2, 3]], "column 'c' of type list"),
-        (pa.array([[1, None], [2, 3]], pa.list_(pa.int64(), 2)), "column 'c' has 1 nulls"),
-        (pa.array([None, [2, 3]], pa.list_(pa.int64(), 2)), "column 'c' has 1 nulls"),
-    ],
-)
-def test_what_makes_no_tensor_is_a_type_error_with_the_remedy(format, column, message):
-    permutation = permutation_of({"ok": [1, 2], "c": column}, format)
-    with pytest.raises(TypeError, match=message):
-        permutation.take_offsets([0, 1])
-    assert permutation.remove_columns(["c"]).take_offsets([0, 1]) is not None
 
 
 def test_other_formats_keep_nulls():
