@@ -35,6 +35,7 @@ from croupier.permutation import (
     PermutationTable,
     permutation_builder,
 )
+from croupier.quality import ShuffleQuality, shuffle_quality
 from croupier.ragged import Ragged
 from croupier.storage import io_counters
 from croupier.table import ScanQuery, Table, TakeQuery
@@ -54,6 +55,7 @@ __all__ = [
     "Permutations",
     "Ragged",
     "ScanQuery",
+    "ShuffleQuality",
     "Table",
     "TakeQuery",
     "VersionNotFoundError",
@@ -64,6 +66,7 @@ __all__ = [
     "io_counters",
     "open_dataset",
     "permutation_builder",
+    "shuffle_quality",
 ]
 
 # Silent unless the application configures logging.

@@ -4,66 +4,49 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from croupier._core import __version__
 from croupier.database import open_dataset
 from croupier.history import local_time
 from croupier.table import Table
 
-__all__ = ["main"]
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Args:
-        arguments: without the program's name; those of the process where none are given.
-
-    Returns:
-        0; 1 if the table cannot be described; 2, from argparse, for wrong arguments.
-    """
-    options = _parser().parse_args(arguments)
-    try:
-        table = open_dataset(options.path, _version(options.at), branch=options.branch)
-        facts = _versions(table) if options.versions else _facts(table, options)
-        if options.json:
-            print(json.dumps(facts, indent=2, default=str))
-        else:
-            _print(facts)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, `head` perhaps, has seen enough; Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, KeyError, NotImplementedError) as error:
-        print(f"croupier: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="croupier", description="Deals the rows of Lance tables to model trainers."
-    )
-    parser.add_argument("--version", action="version", version=f"croupier {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def add_parser(commands: Any) -> None:
+    """Add the command to those of the program: `argparse`'s object of subparsers."""
     info = commands.add_parser(
         "info",
         help="tell what a table is",
         description="Tell what a table is: schema, versions, rows, files, encodings and sizes.",
     )
-    info.add_argument("path", metavar="PATH", help="a Lance dataset: a folder or a URI")
-    info.add_argument("--at", metavar="VERSION|TAG", help="another version than the newest")
-    info.add_argument("--branch", help="another branch than the main one")
+    add_table_arguments(info)
     detail = info.add_mutually_exclusive_group()
     detail.add_argument("--versions", action="store_true", help="list versions, tags, branches")
     detail.add_argument("--files", action="store_true", help="list fragments and their files")
     detail.add_argument("--pages", action="store_true", help="list the pages of every file, too")
     info.add_argument("--json", action="store_true", help="write JSON, for programs")
-    return parser
+    info.set_defaults(run=_run)
+
+
+def add_table_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a table, for `open_table`."""
+    parser.add_argument("path", metavar="PATH", help="a Lance dataset: a folder or a URI")
+    parser.add_argument("--at", metavar="VERSION|TAG", help="another version than the newest")
+    parser.add_argument("--branch", help="another branch than the main one")
+
+
+def open_table(options: argparse.Namespace) -> Table:
+    """Open the table that the arguments name."""
+    return open_dataset(options.path, _version(options.at), branch=options.branch)
+
+
+def _run(options: argparse.Namespace) -> None:
+    table = open_table(options)
+    facts = _versions(table) if options.versions else _facts(table, options)
+    if options.json:
+        print(json.dumps(facts, indent=2, default=str))
+    else:
+        _print(facts)
 
 
 def _version(at: str | None) -> int | str | None:

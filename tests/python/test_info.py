@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import croupier
-from croupier.info import main
+from croupier.__main__ import main
 
 
 @pytest.fixture
