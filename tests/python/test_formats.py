@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -8,6 +10,7 @@ from torch.utils.data import default_collate
 
 import croupier
 from croupier import Permutation
+from croupier._formats import FORMATS
 from croupier.util import keep_batch, tbl_to_tensor
 
 
@@ -119,6 +122,13 @@ def test_empty_batches_have_every_torch_format(format):
         }
     else:
         assert empty == []
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_permutation_pickles_with_any_format(numeric, format):
+    permutation = numeric.with_format(format)
+    again = pickle.loads(pickle.dumps(permutation))
+    assert str(again.take_offsets([2, 0])) == str(permutation.take_offsets([2, 0]))
 
 
 def test_other_formats_keep_nulls():

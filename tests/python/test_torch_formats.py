@@ -16,7 +16,7 @@ from torch.utils.data import default_collate
 
 import croupier
 from croupier import Permutation, Ragged
-from croupier._torch_formats import to_torch_batch
+from croupier._torch_formats import to_torch, to_torch_batch
 
 TORCH_FORMATS = ["torch", "torch_row", "torch_col", "torch_batch"]
 NUMBER_TYPES = [
@@ -212,6 +212,12 @@ def test_lists_are_ragged():
     assert ragged.to_padded(-1).tolist() == [[1, 2, -1], [-1, -1, -1], [3, 4, 5]]
     assert ragged.to_padded(length=2).tolist() == [[1, 2], [0, 0], [3, 4]]
     assert [row.tolist() for row in ragged.unbind()] == [[1, 2], [], [3, 4, 5]]
+
+
+def test_ragged_lists_unpack_into_nested_tensors():
+    ragged = batch_of([[1, 2], [], [3, 4, 5]])
+    nested = torch.nested.nested_tensor_from_jagged(*ragged)
+    assert [row.tolist() for row in nested.unbind()] == [[1, 2], [], [3, 4, 5]]
 
 
 def test_lists_of_a_slice_begin_at_zero():
@@ -527,6 +533,44 @@ def test_empty_batches_of_every_type():
     assert batch["d"]["s"] == []
     assert batch["b"].dtype == torch.bool
     assert permutation_of(columns, "torch", nulls="mask").take_offsets([]) == []
+
+
+EVERY_TYPE = [
+    *(column for column in COLUMNS_OF_MANY_TYPES.values()),
+    *FLOATS,
+    *NULLS,
+    pa.array([None, "a", "b"]),
+    pa.array([b"x", None, b"y"], pa.binary_view()),
+    pa.array(["x", None, "y"]).dictionary_encode(),
+    pa.array([[("a", 1)], None, [("b", 2), ("c", None)]], pa.map_(pa.string(), pa.float32())),
+    pa.array([[], None, []], pa.list_(pa.int8(), 0)),
+    pa.array([None, [["a"], []], [["b", "c"]]]),
+    pa.array([[{"a": [1]}], None, [{"a": [2, 3]}]]),
+    pa.array([Decimal(1), None, Decimal(3)], pa.decimal256(60, 2)),
+    pa.array([b"0" * 16, None, b"1" * 16], pa.uuid()),
+    pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, None, 5], pa.int8())),
+    pa.ExtensionArray.from_storage(
+        pa.fixed_shape_tensor(pa.float32(), [2, 1]),
+        pa.array([[1, 2], None, [3, 4]], pa.list_(pa.float32(), 2)),
+    ),
+    pa.StructArray.from_arrays(
+        [pa.array([1, 2, 3]), pa.array([[1], [2, 3], [4]])],
+        ["a", "l"],
+        mask=pa.array([False, True, False]),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "column", EVERY_TYPE, ids=lambda column: str(getattr(column, "type", "python"))
+)
+def test_slices_of_a_batch_are_slices_of_what_it_makes(column):
+    batch = pa.record_batch({"c": column})
+    rows = to_torch(batch, "mask")
+    for begin in range(4):
+        for end in range(begin, 4):
+            part = batch.slice(begin, end - begin)
+            assert str(to_torch(part, "mask")) == str(rows[begin:end])
 
 
 def count_calls_and_blocks(batch: pa.RecordBatch) -> tuple[int, int]:
