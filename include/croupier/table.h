@@ -201,6 +201,20 @@ arrow::Result<std::shared_ptr<const TableSource>> OpenLanceTable(const std::stri
 arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
     const std::string& name, std::shared_ptr<arrow::Table> rows);
 
+/// A column that is computed of others.
+struct ComputedColumn {
+  std::string name;
+  Expression expression;
+};
+
+/// Show a table with more columns, which are computed when they are read, from the columns that
+/// they name alone.
+///
+/// \return Invalid for the name of a column that there is; errors of Expression::Bind. While rows
+///         are read: Invalid where a value cannot be computed.
+arrow::Result<std::shared_ptr<const TableSource>> WithComputedColumns(
+    std::shared_ptr<const TableSource> base, std::vector<ComputedColumn> columns);
+
 /// Look up columns by name, `_rowid` and its like included; KeyError names the columns there are.
 ///
 /// "a.b" is the member b of the struct column a, as a column of that name: null where the struct

@@ -1,5 +1,6 @@
 #include "croupier/table.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -109,6 +110,17 @@ void RegisterTable(nb::module_& module) {
            [](const TableHandle& self) { return ArrowSchemaExport{self.source->schema()}; })
       .def_prop_ro("version", [](const TableHandle& self) { return self.source->version(); })
       .def_prop_ro("location", [](const TableHandle& self) { return self.source->location(); })
+      .def_prop_ro("identity", [](const TableHandle& self) { return self.source->identity(); })
+      .def(
+          "with_computed_columns",
+          [](const TableHandle& self, const std::map<std::string, std::string>& expressions) {
+            std::vector<ComputedColumn> columns;
+            for (const auto& [name, text] : expressions) {
+              columns.push_back({name, ValueOrRaise(Expression::Parse(text))});
+            }
+            return TableHandle{ValueOrRaise(WithComputedColumns(self.source, std::move(columns)))};
+          },
+          nb::arg("expressions"))
       .def("count_rows", &CountRows, nb::arg("filter") = nb::none())
       .def(
           "project_schema",
