@@ -14,6 +14,7 @@
 #include "croupier/expression.h"
 #include "croupier/order_spec.h"
 #include "croupier/table.h"
+#include "croupier/table_writer.h"
 
 namespace croupier {
 
@@ -93,11 +94,23 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   ///         to be another table
   arrow::Status CheckBase(const TableSource& base) const;
 
-  /// Read the rows (row_id, split_id) for the base table that this orders.
+  /// Show the rows (row_id, split_id) as a table: by split, in reading order; computed when they
+  /// are read.
   ///
-  /// \return errors as for CheckBase
-  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ToReader(
-      const std::shared_ptr<const TableSource>& base, int64_t batch_rows = 65536) const;
+  /// \param base the table that this orders; errors as for CheckBase
+  arrow::Result<std::shared_ptr<const TableSource>> AsTable(
+      std::shared_ptr<const TableSource> base) const;
+
+  /// Keep the permutation as a Lance table, which LanceDB reads too.
+  ///
+  /// An order that is computed is kept as its numbers, in the metadata of a table without rows; one
+  /// that is listed, or with `materialize`, as its rows.
+  ///
+  /// \param uri of the new table's directory
+  /// \return errors as for CheckBase and TableWriter::Create
+  arrow::Status Keep(const std::shared_ptr<const TableSource>& base, const std::string& uri,
+                     bool materialize = false, const CreateOptions& create = {},
+                     const LanceOptions& options = {}) const;
 
   /// Write all of it but the base table as bytes, for another process.
   std::string Serialize() const;

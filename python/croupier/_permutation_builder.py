@@ -4,111 +4,26 @@ from __future__ import annotations
 
 import logging
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import pyarrow as pa
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from croupier import _core
+from croupier._permutation_table import PermutationTable
 from croupier.table import Table
+
+if TYPE_CHECKING:
+    from croupier.database import Connection
 
 _logger = logging.getLogger("croupier")
 
 
-class PermutationTable:
-    """An order of the rows of a base table, divided into splits. Holds no data of the table.
-
-    Read as a table it has the columns ``row_id`` and ``split_id``, sorted by split and in reading
-    order within one; they are computed when read. Immutable; pickles in a few hundred bytes.
-
-    Made by `PermutationBuilder.execute`.
-    """
-
-    def __init__(self, core: _core.PermutationTable, base_table: Table):
-        self._core = core
-        self._base_table = base_table
-
-    @property
-    def schema(self) -> pa.Schema:
-        """``row_id`` and ``split_id``, with the metadata of the permutation."""
-        return pa.schema(self._core.schema())
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """The schema's metadata: ``base_version``, ``split_names``, the order's specification."""
-        return {key.decode(): value.decode() for key, value in (self.schema.metadata or {}).items()}
-
-    @property
-    def order_id(self) -> str:
-        """Names the order: equal ids on equal tables mean the same rows in the same order."""
-        return self._core.order_id
-
-    @property
-    def base_version(self) -> int:
-        """The version of the base table that the row ids belong to."""
-        return self._core.base_version
-
-    @property
-    def split_names(self) -> list[str]:
-        """The names of the splits; empty where they have none."""
-        return list(self._core.split_names)
-
-    @property
-    def split_sizes(self) -> list[int]:
-        """The number of rows of every split."""
-        return list(self._core.split_sizes)
-
-    @property
-    def num_rows_left_out(self) -> int:
-        """Rows of the base table that are in no split: ``split_random(fixed=3)`` rounds down."""
-        return self._core.num_base_rows - self._core.num_rows
-
-    def count_rows(self) -> int:
-        """Count the rows of all splits."""
-        return self._core.num_rows
-
-    def __len__(self) -> int:
-        return self.count_rows()
-
-    def to_arrow(self) -> pa.Table:
-        """Compute all rows: 16 bytes each."""
-        batches = map(pa.record_batch, self._core.rows(self._base_table._source))
-        return pa.Table.from_batches(batches, self.schema)
-
-    def __repr__(self) -> str:
-        names = self._core.split_names
-        splits = ", ".join(
-            f"{names[i]!r}: {size:,}" if names else f"{i}: {size:,}"
-            for i, size in enumerate(self._core.split_sizes)
-        )
-        left_out = f", {self.num_rows_left_out:,} left out" if self.num_rows_left_out else ""
-        return (
-            f"<croupier.PermutationTable of '{self._base_table.name}' version {self.base_version}: "
-            f"{self.count_rows():,} rows in {len(self._core.split_sizes)} splits ({splits})"
-            f"{left_out}, order {self.order_id}>"
-        )
-
-    def __reduce__(self) -> tuple[Callable[..., PermutationTable], tuple[Any, ...]]:
-        return unpickle_permutation_table, (self._base_table, *self._recipe())
-
-    def _recipe(self) -> tuple[str, list[str]]:
-        """The numbers and names that determine the permutation of a table."""
-        return self._core.order, self._core.split_names
-
-
-def unpickle_permutation_table(
-    base_table: Table, order: str, split_names: list[str]
-) -> PermutationTable:
-    """Make what `PermutationTable.__reduce__` took apart."""
-    core = _core.PermutationTable.parse(order, split_names, base_table.current_branch() or "")
-    return PermutationTable(core, base_table)
-
-
 class PermutationBuilder:
-    """Describes a permutation of a table: how it is split, and how it is shuffled.
+    """Describes a permutation of a table: which rows, how they are split, how they are shuffled.
 
-    The methods return the builder itself, so that calls can be chained; of several split methods
-    the last one counts. `execute` ends it.
+    The methods return the builder itself, so that calls can be chained. Whatever the order of the
+    calls, rows are filtered, then split, then shuffled within their splits, then sharded; of
+    several split methods the last one counts. `execute` ends it.
 
     Args:
         table: the base table, at its version.
@@ -134,6 +49,7 @@ class PermutationBuilder:
         ratios: Sequence[float] | None = None,
         counts: Sequence[int] | None = None,
         fixed: int | None = None,
+        remainder: str = "drop",
         seed: int | None = None,
         clump_size: int | None = None,
         split_names: Sequence[str] | None = None,
@@ -145,19 +61,22 @@ class PermutationBuilder:
         Args:
             ratios: shares of all rows, each in [0, 1], at most 1 together, rounded to whole rows.
             counts: numbers of rows; what is over is left out.
-            fixed: a number of splits of equal size, rounded down; the remainder is left out.
+            fixed: a number of splits of equal size.
+            remainder: what becomes of rows that `fixed` does not divide: ``drop`` leaves them out,
+                ``spread`` gives the first splits one row more.
             seed: of the random order; a new one for every build where none is given.
-            clump_size: not there yet.
+            clump_size: rows that stay together, in storage order, which makes reading cheaper.
             split_names: one for each split.
 
         Raises:
             ValueError: for sizes that are out of range.
             OverflowError: for a negative seed.
         """
-        _refuse_clumps(clump_size)
         self._live().split_random(
             **_sizes(ratios, counts, fixed),
+            remainder=remainder,
             seed=_check_seed(seed),
+            clump_size=_clump(clump_size),
             split_names=_names(split_names),
         )
         return self
@@ -168,6 +87,7 @@ class PermutationBuilder:
         ratios: Sequence[float] | None = None,
         counts: Sequence[int] | None = None,
         fixed: int | None = None,
+        remainder: str = "drop",
         split_names: Sequence[str] | None = None,
     ) -> PermutationBuilder:
         """Cut the rows into splits in storage order.
@@ -177,77 +97,289 @@ class PermutationBuilder:
         Args:
             ratios: shares of all rows, each in [0, 1], at most 1 together, rounded to whole rows.
             counts: numbers of rows; what is over is left out.
-            fixed: a number of splits of equal size, rounded down; the remainder is left out.
+            fixed: a number of splits of equal size.
+            remainder: what becomes of rows that `fixed` does not divide: ``drop`` leaves them out,
+                ``spread`` gives the first splits one row more.
             split_names: one for each split.
 
         Raises:
             ValueError: for sizes that are out of range.
         """
         self._live().split_sequential(
-            **_sizes(ratios, counts, fixed), split_names=_names(split_names)
+            **_sizes(ratios, counts, fixed), remainder=remainder, split_names=_names(split_names)
         )
         return self
 
+    def split_kfold(
+        self,
+        k: int,
+        *,
+        shuffle: bool = True,
+        seed: int | None = None,
+        clump_size: int | None = None,
+        split_names: Sequence[str] | None = None,
+    ) -> PermutationBuilder:
+        """Deal all rows to k folds, whose sizes differ by one row at most.
+
+        ``Permutations.without(i)`` gives the rows of all folds but one.
+
+        Args:
+            k: the number of folds.
+            shuffle: whether rows are dealt at random; else folds are cut in storage order.
+            seed: of the random order; a new one for every build where none is given.
+            clump_size: rows that stay together.
+            split_names: one for each fold.
+
+        Raises:
+            ValueError: if k is not positive, or greater than the number of rows.
+        """
+        if shuffle:
+            return self.split_random(
+                fixed=k,
+                remainder="spread",
+                seed=seed,
+                clump_size=clump_size,
+                split_names=split_names,
+            )
+        return self.split_sequential(fixed=k, remainder="spread", split_names=split_names)
+
     def split_hash(
         self,
-        columns: Sequence[str],
+        columns: str | Sequence[str],
         split_weights: Sequence[int],
         *,
         discard_weight: int | None = None,
         split_names: Sequence[str] | None = None,
     ) -> PermutationBuilder:
-        """Split by a hash of columns: not there yet.
+        """Split by a hash of the values of columns, in proportion to weights.
+
+        A row keeps its split whatever rows are added or removed, on every machine and in every
+        release. Rows of equal values share a split, rows of nulls too. LanceDB's hash is another
+        one, which is not promised to stay. Rows of a split are in storage order.
+
+        Args:
+            columns: names of columns of numbers, texts, bytes, dates or times.
+            split_weights: of each split, positive.
+            discard_weight: of rows that are left out; none are where it is not given.
+            split_names: one for each split.
 
         Raises:
-            NotImplementedError: always.
+            NameNotFoundError: for an unknown column.
+            TypeError: for a column of another type.
+            ValueError: for no columns or weights, or weights that are not positive.
         """
-        raise NotImplementedError("split_hash is not implemented yet; use split_random with a seed")
+        self._live().split_hash(
+            _columns(columns),
+            [_check_int64(weight) for weight in split_weights],
+            0 if discard_weight is None else _check_int64(discard_weight),
+            _names(split_names),
+        )
+        return self
 
     def split_calculated(
         self, calculation: str, split_names: Sequence[str] | None = None
     ) -> PermutationBuilder:
-        """Split by an expression: not there yet.
+        """Split by an expression that gives the number of the split of each row.
+
+        Rows of a split are in storage order. Only the columns that it names are read.
+
+        Args:
+            calculation: an expression of SQL (``docs/reference/sql.md``) with an integer or boolean
+                value: ``id % 3``, ``label = 'cat'``, ``case when … end``. Rows for which it is null
+                are left out.
+            split_names: one for each split.
 
         Raises:
-            NotImplementedError: always.
+            ValueError: if the expression cannot be understood, with a caret under the place; by
+                `execute`, for a negative number.
+            NameNotFoundError: if it names an unknown column.
+            TypeError: if its value is no integer.
         """
-        raise NotImplementedError("split_calculated is not implemented yet: SQL comes later")
+        self._live().split_calculated(calculation, _names(split_names))
+        return self
+
+    def split_stratified(
+        self,
+        columns: str | Sequence[str],
+        *,
+        ratios: Sequence[float] | None = None,
+        fixed: int | None = None,
+        seed: int | None = None,
+        split_names: Sequence[str] | None = None,
+    ) -> PermutationBuilder:
+        """Deal the rows at random, so that every split has the same mixture of values.
+
+        Among the rows of each value the ratios hold to one row. Rows of a split are in storage
+        order: call `shuffle` too for a random one. The table is read twice.
+
+        Args:
+            columns: whose values are kept in proportion, as a label.
+            ratios: shares of the rows, each in [0, 1], at most 1 together. Or:
+            fixed: a number of splits of equal shares.
+            seed: of the choice; a new one for every build where none is given.
+            split_names: one for each split.
+
+        Raises:
+            NameNotFoundError: for an unknown column.
+            TypeError: for a column whose values cannot be hashed.
+            ValueError: for shares out of range.
+        """
+        return self._split_by_value(False, columns, ratios, fixed, seed, split_names)
+
+    def split_grouped(
+        self,
+        columns: str | Sequence[str],
+        *,
+        ratios: Sequence[float] | None = None,
+        fixed: int | None = None,
+        seed: int | None = None,
+        split_names: Sequence[str] | None = None,
+    ) -> PermutationBuilder:
+        """Deal groups of rows with equal values at random, so that no group is in two splits.
+
+        A group keeps its split whatever rows are added or removed. The ratios are those of groups,
+        in expectation: with few or unequal groups the sizes of splits differ from them. Rows of a
+        split are in storage order: call `shuffle` too for a random one.
+
+        Args:
+            columns: whose values make a group, as the id of a patient.
+            ratios: shares of the groups, each in [0, 1], at most 1 together. Or:
+            fixed: a number of splits of equal shares.
+            seed: of the choice; a new one for every build where none is given.
+            split_names: one for each split.
+
+        Raises:
+            NameNotFoundError: for an unknown column.
+            TypeError: for a column whose values cannot be hashed.
+            ValueError: for shares out of range.
+        """
+        return self._split_by_value(True, columns, ratios, fixed, seed, split_names)
+
+    def _split_by_value(
+        self,
+        grouped: bool,
+        columns: str | Sequence[str],
+        ratios: Sequence[float] | None,
+        fixed: int | None,
+        seed: int | None,
+        split_names: Sequence[str] | None,
+    ) -> PermutationBuilder:
+        if (ratios is None) == (fixed is None):
+            raise ValueError("Exactly one of 'ratios' or 'fixed' must be provided")
+        if fixed is not None and _check_int64(fixed) <= 0:
+            raise ValueError(f"Split fixed config must be greater than 0: {fixed}")
+        shares = (
+            [1 / fixed] * fixed if fixed is not None else [float(each) for each in ratios or ()]
+        )
+        checked_seed = _check_seed(seed)
+        self._live().split_by_value(
+            grouped=grouped,
+            columns=_columns(columns),
+            ratios=shares,
+            seed=secrets.randbits(64) if checked_seed is None else checked_seed,
+            split_names=_names(split_names),
+        )
+        return self
 
     def filter(self, filter: str) -> PermutationBuilder:
-        """Keep the rows for which an expression holds: not there yet.
+        """Keep only the rows for which a condition is true, not null.
+
+        Args:
+            filter: an expression of SQL (``docs/reference/sql.md``). A second one takes the place
+                of the first. Only the columns that it names are read.
 
         Raises:
-            NotImplementedError: always.
+            ValueError: if the expression cannot be understood, with a caret under the place.
+            NameNotFoundError: if it names an unknown column.
+            TypeError: if its value is no boolean.
         """
-        raise NotImplementedError("filter is not implemented yet: SQL comes later")
+        self._live().filter(filter)
+        return self
 
     def shuffle(
-        self, *, seed: int | None = None, clump_size: int | None = None
+        self,
+        *,
+        seed: int | None = None,
+        clump_size: int | None = None,
+        window_clumps: int | None = None,
     ) -> PermutationBuilder:
         """Read the rows of every split in random order.
 
+        Rows that are read together cost less if they lie together. Clumps of consecutive rows keep
+        them together and leave less randomness; windows give nearly all of it back: the rows of
+        every `window_clumps` clumps that follow each other in the new order are shuffled among
+        themselves. `croupier.shuffle_quality` tells what an order is worth and what it costs.
+
         Args:
             seed: of the order; a new one for every build where none is given.
-            clump_size: not there yet.
+            clump_size: consecutive rows that move together.
+            window_clumps: clumps whose rows are shuffled together.
 
         Raises:
             OverflowError: for a negative seed.
+            ValueError: for sizes that are not positive.
         """
-        _refuse_clumps(clump_size)
-        self._live().shuffle(seed=_check_seed(seed))
+        self._live().shuffle(
+            seed=_check_seed(seed),
+            clump_size=_clump(clump_size),
+            window_clumps=1 if window_clumps is None else _check_int64(window_clumps),
+        )
         return self
 
-    def execute(self) -> PermutationTable:
-        """Build the permutation; the builder cannot be used again.
+    def shard(
+        self, num_shards: int, index: int, *, remainder: str = "spread"
+    ) -> PermutationBuilder:
+        """Keep one of several equal parts of each split: positions index, index + num_shards, ….
+
+        Args:
+            num_shards: how many parts there are.
+            index: which one, in [0, num_shards).
+            remainder: what becomes of rows that cannot be dealt evenly: with ``spread`` the first
+                shards have one row more, ``drop`` leaves them out, ``repeat`` fills all shards up
+                with the first rows.
 
         Raises:
-            ValueError: if the table has too few rows for the splits.
+            ValueError: for an index out of range.
+        """
+        self._live().shard(_check_int64(num_shards), _check_int64(index), remainder)
+        return self
+
+    def execute(
+        self, *, memory_limit: int | None = None, temp_dir: str | None = None
+    ) -> PermutationTable:
+        """Build the permutation; the builder cannot be used again.
+
+        Without a filter, and with sequential or random splits, nothing is read. Else the columns
+        that are named are scanned, and the rows of each split listed.
+
+        Args:
+            memory_limit: bytes of lists that stay in memory; what is over goes to a temporary file
+                without a name. `croupier.config.order_bytes` where none is given.
+            temp_dir: where that file is; ``TMPDIR``, else ``/tmp``, where none is given.
+
+        Raises:
+            ValueError: if the table has too few rows for the splits; if an expression cannot be
+                computed for a row.
+            OSError: if the temporary file cannot be written.
         """
         core = self._live()
         self._core = None
-        permutation_table = PermutationTable(core.execute(), self._table)
+        limit = 0 if memory_limit is None else _check_int64(memory_limit)
+        if memory_limit is not None and limit <= 0:
+            raise ValueError(f"memory_limit must be positive: {memory_limit}")
+        permutation_table = PermutationTable(
+            core.execute(list_bytes=limit, spill_directory=temp_dir or ""), self._table
+        )
         if permutation_table.num_rows_left_out:
             _logger.info("%r", permutation_table)
+        return permutation_table
+
+    def persist(
+        self, database: Connection, name: str, *, materialize: bool = False
+    ) -> PermutationTable:
+        """Build the permutation and keep it as a table: see `PermutationTable.persist`."""
+        permutation_table = self.execute()
+        permutation_table.persist(database, name, materialize=materialize)
         return permutation_table
 
     def _live(self) -> _core.PermutationBuilder:
@@ -291,6 +423,9 @@ def _names(split_names: Sequence[str] | None) -> list[str]:
     return list(split_names or ())
 
 
-def _refuse_clumps(clump_size: int | None) -> None:
-    if clump_size is not None:
-        raise NotImplementedError("clump_size is not implemented yet")
+def _columns(columns: str | Sequence[str]) -> list[str]:
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def _clump(clump_size: int | None) -> int:
+    return 1 if clump_size is None else _check_int64(clump_size)

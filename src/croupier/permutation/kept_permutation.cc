@@ -212,6 +212,24 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Read(
   return table;
 }
 
+arrow::Status PermutationTable::Keep(const std::shared_ptr<const TableSource>& base,
+                                     const std::string& uri, bool materialize,
+                                     const CreateOptions& create,
+                                     const LanceOptions& options) const {
+  ARROW_ASSIGN_OR_RAISE(const auto rows, AsTable(base));
+  std::shared_ptr<arrow::RecordBatchReader> reader;
+  if (materialize || !spec().is_computed()) {
+    ScanOptions scan;
+    scan.columns = {"row_id", "split_id"};
+    scan.batch_rows = kBatchRows;
+    scan.cancel = create.cancel;
+    ARROW_ASSIGN_OR_RAISE(reader, rows->Scan(scan));
+  } else {
+    ARROW_ASSIGN_OR_RAISE(reader, arrow::RecordBatchReader::Make({}, schema()));
+  }
+  return TableWriter::Create(uri, reader, create, options).status();
+}
+
 std::string PermutationTable::Serialize() const {
   const TableParts& parts = this->parts();
   std::string bytes;

@@ -10,6 +10,7 @@
 #include "croupier/permutation/spill_file.h"
 #include "croupier/permutation/split_rule.h"
 #include "croupier/permutation/table_parts.h"
+#include "croupier/table/system_columns.h"
 
 namespace croupier {
 
@@ -43,6 +44,8 @@ arrow::Status PermutationBuilder::CheckNotConsumed() const {
 arrow::Status PermutationBuilder::Filter(const std::string& filter) {
   ARROW_RETURN_NOT_OK(CheckNotConsumed());
   ARROW_ASSIGN_OR_RAISE(auto expression, Expression::Parse(filter));
+  ARROW_RETURN_NOT_OK(
+      expression.BindFilter(table::WithSystemColumns(*base_->schema())).status());
   filter_ = std::move(expression);
   return arrow::Status::OK();
 }

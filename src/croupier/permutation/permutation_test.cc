@@ -221,7 +221,11 @@ TEST(PermutationTableTest, ItsRowsAreSortedBySplitInReadOrder) {
     ASSERT_TRUE(
         b->SplitRandom({.counts = std::vector<int64_t>{6, 3}}, 1, {"train", "te\"st"}).ok());
   });
-  const auto rows = table->ToReader(base, /*batch_rows=*/4).ValueOrDie()->ToTable().ValueOrDie();
+  ScanOptions scan;
+  scan.columns = {"row_id", "split_id"};
+  scan.batch_rows = 4;
+  const auto rows =
+      table->AsTable(base).ValueOrDie()->Scan(scan).ValueOrDie()->ToTable().ValueOrDie();
   ASSERT_TRUE(rows->ValidateFull().ok());
   const auto batch = rows->CombineChunksToBatch().ValueOrDie();
   const auto& row_ids = static_cast<const arrow::UInt64Array&>(*batch->column(0));
@@ -250,7 +254,7 @@ TEST(PermutationTableTest, ItIsPinnedToTheBranchOfTheBaseTable) {
   const auto status = Permutation::Make(main, table).status();
   EXPECT_TRUE(status.IsInvalid()) << status;
   EXPECT_NE(status.message().find("'try/one'"), std::string::npos) << status;
-  EXPECT_TRUE(table->ToReader(main).status().IsInvalid());
+  EXPECT_TRUE(table->AsTable(main).status().IsInvalid());
   const auto of_main = Build(main, [](auto*) {});
   EXPECT_FALSE(of_main->schema()->metadata()->Contains("base_branch"));
 }
