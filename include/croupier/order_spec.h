@@ -53,11 +53,11 @@ struct SplitRule {
   static constexpr int64_t kRatioUnit = int64_t{1} << 53;
 
   Kind kind = Kind::kHash;
-  std::vector<std::string> columns;  ///< of all but kCalculated
-  std::string expression;            ///< of kCalculated
-  std::vector<int64_t> weights;      ///< kHash: of each split
-  int64_t discard_weight = 0;        ///< kHash: of rows in no split
-  std::vector<int64_t> ratios;       ///< kGrouped, kStratified: of each split, in 1 / kRatioUnit
+  std::vector<std::string> columns = {};  ///< of all but kCalculated
+  std::string expression = {};            ///< of kCalculated
+  std::vector<int64_t> weights = {};      ///< kHash: of each split
+  int64_t discard_weight = 0;             ///< kHash: of rows in no split
+  std::vector<int64_t> ratios = {};  ///< kGrouped, kStratified: of each split, in 1 / kRatioUnit
   uint64_t seed = 0;                 ///< of kGrouped and kStratified
 
   bool operator==(const SplitRule&) const = default;

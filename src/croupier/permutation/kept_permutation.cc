@@ -19,6 +19,7 @@
 #include "croupier/permutation.h"
 #include "croupier/permutation/order_text.h"
 #include "croupier/permutation/spill_file.h"
+#include "croupier/permutation/split_lists.h"
 #include "croupier/permutation/table_parts.h"
 
 namespace croupier {
@@ -26,10 +27,12 @@ namespace croupier {
 namespace {
 
 using permutation::PackedNumbers;
-using permutation::PackedNumbersBuilder;
+using permutation::SplitListsBuilder;
 using permutation::TableParts;
 
 constexpr int64_t kBatchRows = 65536;
+// No table has a row of the largest number.
+constexpr uint64_t kRowIdLimit = UINT64_MAX;
 
 std::string MetadataOf(const arrow::Schema& schema, const std::string& key) {
   return schema.metadata() == nullptr ? "" : schema.metadata()->Get(key).ValueOr("");
@@ -66,55 +69,34 @@ arrow::Result<std::vector<std::string>> ReadSplitNames(const arrow::Schema& sche
   return names;
 }
 
-// The rows of each split, while a table of (row_id, split_id) is read.
-class ListedSplits {
- public:
-  explicit ListedSplits(std::shared_ptr<permutation::SpillFile> spill) : spill_(std::move(spill)) {}
-
-  arrow::Status Append(const arrow::RecordBatch& batch) {
-    arrow::compute::ExecContext exec;
-    exec.set_use_threads(false);
-    const auto options = arrow::compute::CastOptions::Safe(arrow::uint64());
-    ARROW_ASSIGN_OR_RAISE(const auto row_ids,
-                          arrow::compute::Cast(batch.column(0), options, &exec));
-    // Numbers of splits may be negative; those are in no split.
-    ARROW_ASSIGN_OR_RAISE(
-        const auto split_ids,
-        arrow::compute::Cast(batch.column(1), arrow::compute::CastOptions::Unsafe(arrow::int64()),
-                             &exec));
-    const auto ids = row_ids.array_as<arrow::UInt64Array>();
-    const auto splits = split_ids.array_as<arrow::Int64Array>();
-    if (ids->null_count() > 0)
-      return arrow::Status::Invalid("a permutation table has a null row_id");
-    for (int64_t i = 0; i < ids->length(); ++i) {
-      if (splits->IsNull(i) || splits->Value(i) < 0) continue;
-      if (splits->Value(i) >= OrderSpec::kMaxSplits) {
-        return arrow::Status::Invalid("a split number is out of range: ", splits->Value(i));
-      }
-      const auto split = static_cast<size_t>(splits->Value(i));
-      while (builders_.size() <= split) builders_.emplace_back(spill_);
-      ARROW_RETURN_NOT_OK(builders_[split].Append(ids->Value(i)));
-      hash_ = Mix64(hash_ ^ Mix64(ids->Value(i) + Mix64(split + 1)));
-    }
-    return arrow::Status::OK();
+// Append the rows of a batch (row_id, split_id) to the lists of their splits.
+arrow::Status AppendRows(const arrow::RecordBatch& batch, SplitListsBuilder* lists) {
+  arrow::compute::ExecContext exec;
+  exec.set_use_threads(false);
+  const auto options = arrow::compute::CastOptions::Safe(arrow::uint64());
+  ARROW_ASSIGN_OR_RAISE(const auto row_ids, arrow::compute::Cast(batch.column(0), options, &exec));
+  // Numbers of splits may be negative; those are in no split.
+  ARROW_ASSIGN_OR_RAISE(
+      const auto split_ids,
+      arrow::compute::Cast(batch.column(1), arrow::compute::CastOptions::Unsafe(arrow::int64()),
+                           &exec));
+  const auto ids = row_ids.array_as<arrow::UInt64Array>();
+  const auto splits = split_ids.array_as<arrow::Int64Array>();
+  if (ids->null_count() > 0) {
+    return arrow::Status::Invalid("a permutation table has a null row_id");
   }
-
-  arrow::Result<permutation::SplitLists> Finish(size_t min_splits) {
-    while (builders_.size() < std::max<size_t>(1, min_splits)) builders_.emplace_back(spill_);
-    permutation::SplitLists lists;
-    for (auto& builder : builders_) {
-      ARROW_ASSIGN_OR_RAISE(lists.emplace_back(), builder.Finish());
+  for (int64_t i = 0; i < ids->length(); ++i) {
+    if (splits->IsNull(i) || splits->Value(i) < 0) continue;
+    if (splits->Value(i) >= OrderSpec::kMaxSplits) {
+      return arrow::Status::Invalid("a split number is out of range: ", splits->Value(i));
     }
-    return lists;
+    if (ids->Value(i) >= kRowIdLimit) {
+      return arrow::Status::Invalid("no row has the row_id ", ids->Value(i));
+    }
+    ARROW_RETURN_NOT_OK(lists->Append(static_cast<uint64_t>(splits->Value(i)), ids->Value(i)));
   }
-
-  uint64_t hash() const { return hash_; }
-
- private:
-  const std::shared_ptr<permutation::SpillFile> spill_;
-  std::vector<PackedNumbersBuilder> builders_;
-  uint64_t hash_ = 0;
-};
+  return arrow::Status::OK();
+}
 
 // The version of the base table that row ids are of; nothing where an old table does not say.
 arrow::Result<std::optional<uint64_t>> ReadBaseVersion(const arrow::Schema& schema) {
@@ -175,7 +157,7 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Read(
     return table;
   }
   ARROW_ASSIGN_OR_RAISE(auto spill, permutation::SpillFile::Make(options));
-  ListedSplits splits(std::move(spill));
+  SplitListsBuilder lists(std::move(spill));
   ScanOptions scan;
   static_cast<ReadOptions&>(scan) = options;
   scan.columns = {"row_id", "split_id"};
@@ -186,15 +168,16 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Read(
     std::shared_ptr<arrow::RecordBatch> batch;
     ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
     if (batch == nullptr) break;
-    ARROW_RETURN_NOT_OK(splits.Append(*batch));
+    ARROW_RETURN_NOT_OK(AppendRows(*batch, &lists));
   }
   const size_t num_known = spec.has_value() ? spec->split_sizes.size() : parts.split_names.size();
-  ARROW_ASSIGN_OR_RAISE(parts.lists, splits.Finish(num_known));
+  ARROW_ASSIGN_OR_RAISE(parts.lists, lists.Finish(num_known));
   parts.spec.base_version = base_version.value_or(base.version());
-  ARROW_ASSIGN_OR_RAISE(parts.spec.num_base_rows, base.CountRows());
+  ARROW_ASSIGN_OR_RAISE(const int64_t num_base_rows, base.CountRows());
+  parts.spec.num_base_rows = spec.has_value() ? spec->num_base_rows : num_base_rows;
   parts.spec.num_selected_rows = parts.spec.num_base_rows;
   parts.spec.split = OrderSpec::Split::kListed;
-  parts.spec.list_hash = HexDigits(splits.hash());
+  parts.spec.list_hash = HexDigits(permutation::HashOfLists(parts.lists));
   for (const auto& list : parts.lists) parts.spec.split_sizes.push_back(list->size());
   if (spec.has_value()) {
     bool fits = spec->split_sizes.size() == parts.lists.size();
@@ -268,7 +251,7 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Deseria
     parts.split_names.push_back(name.get<std::string>());
   }
   const bool is_listed = parts.spec.split == OrderSpec::Split::kListed;
-  const uint64_t limit = is_listed ? UINT64_MAX : static_cast<uint64_t>(parts.spec.num_base_rows);
+  const uint64_t limit = is_listed ? kRowIdLimit : static_cast<uint64_t>(parts.spec.num_base_rows);
   std::string_view part;
   if (is_listed || parts.spec.split == OrderSpec::Split::kRule) {
     for (size_t i = 0; i < parts.spec.split_sizes.size(); ++i) {

@@ -171,7 +171,9 @@ bool ReadSplit(const Json& json, OrderSpec* spec) {
     spec->split = OrderSpec::Split::kSequential;
   } else if (by == "random") {
     spec->split = OrderSpec::Split::kRandom;
-    if (!ReadShuffle(json, &spec->split_shuffle)) return false;
+    if (!ReadShuffle(json, &spec->split_shuffle) || spec->split_shuffle.window_clumps != 1) {
+      return false;
+    }
   } else if (by == "list") {
     min_size = 0;
     spec->split = OrderSpec::Split::kListed;

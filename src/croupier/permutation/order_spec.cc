@@ -28,7 +28,8 @@ bool FitsFirstForm(const OrderSpec& spec) {
   const auto moves_rows = [](const ShuffleSpec& shuffle) {
     return shuffle.clump_size == 1 && shuffle.window_clumps == 1;
   };
-  return spec.is_computed() && moves_rows(spec.split_shuffle) &&
+  return spec.is_computed() &&
+         (spec.split != OrderSpec::Split::kRandom || moves_rows(spec.split_shuffle)) &&
          moves_rows(spec.shuffle.value_or(ShuffleSpec())) && spec.shard == ShardSpec();
 }
 

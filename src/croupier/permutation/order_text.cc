@@ -2,9 +2,17 @@
 
 #include <algorithm>
 
+#include <arrow/util/utf8.h>
+
 #include "croupier/order_spec.h"
 
 namespace croupier::permutation {
+
+arrow::Status CheckText(std::string_view text) {
+  arrow::util::InitializeUTF8();
+  return arrow::util::ValidateUTF8(text) ? arrow::Status::OK()
+                                         : arrow::Status::Invalid("an expression is not UTF-8");
+}
 
 std::string_view TakePart(std::string_view* text, char separator) {
   const size_t end = std::min(text->find(separator), text->size());

@@ -7,6 +7,8 @@
 #include <system_error>
 #include <vector>
 
+#include <arrow/status.h>
+
 namespace croupier::permutation {
 
 /// Read a decimal number; false for anything else.
@@ -15,6 +17,9 @@ bool ParseNumber(std::string_view text, T* value) {
   const auto result = std::from_chars(text.data(), text.data() + text.size(), *value);
   return result.ec == std::errc() && result.ptr == text.data() + text.size();
 }
+
+/// Check that a text of SQL can be written in an order. Invalid unless it is UTF-8.
+arrow::Status CheckText(std::string_view text);
 
 /// Take the text up to `separator` (or the end) off the front.
 std::string_view TakePart(std::string_view* text, char separator);

@@ -154,9 +154,9 @@ arrow::Status PackedNumbersBuilder::PackBlock() {
   const auto [smallest, largest] = std::minmax_element(pending_.begin(), pending_.end());
   PackedNumbers::Block block;
   block.smallest = *smallest;
-  bool is_consecutive = true;
+  bool is_consecutive = pending_.front() == *smallest;  // not if they wrap around
   for (size_t i = 0; i < pending_.size() && is_consecutive; ++i) {
-    is_consecutive = pending_[i] - pending_.front() == i;
+    is_consecutive = pending_[i] - *smallest == i;
   }
   block.width = is_consecutive ? PackedNumbers::kConsecutive
                                : static_cast<uint32_t>(std::bit_width(*largest - *smallest)) & 0x7f;

@@ -95,6 +95,9 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::Join(
     const std::vector<std::shared_ptr<const Permutation>>& parts,
     const std::optional<ShuffleSpec>& shuffle) {
   if (parts.empty()) return arrow::Status::Invalid("at least one permutation must be joined");
+  if (shuffle.has_value() && (shuffle->clump_size < 1 || shuffle->window_clumps < 1)) {
+    return arrow::Status::Invalid("clump_size and window_clumps must be greater than 0");
+  }
   const Impl& first = *parts.front()->impl_;
   std::vector<PositionMapPtr> maps;
   int64_t num_rows = 0;

@@ -6,6 +6,7 @@
 #include <arrow/type.h>
 
 #include "croupier/permutation.h"
+#include "croupier/permutation/order_text.h"
 #include "croupier/permutation/selected_rows.h"
 #include "croupier/permutation/spill_file.h"
 #include "croupier/permutation/split_rule.h"
@@ -43,9 +44,9 @@ arrow::Status PermutationBuilder::CheckNotConsumed() const {
 
 arrow::Status PermutationBuilder::Filter(const std::string& filter) {
   ARROW_RETURN_NOT_OK(CheckNotConsumed());
+  ARROW_RETURN_NOT_OK(permutation::CheckText(filter));
   ARROW_ASSIGN_OR_RAISE(auto expression, Expression::Parse(filter));
-  ARROW_RETURN_NOT_OK(
-      expression.BindFilter(table::WithSystemColumns(*base_->schema())).status());
+  ARROW_RETURN_NOT_OK(expression.BindFilter(table::WithSystemColumns(*base_->schema())).status());
   filter_ = std::move(expression);
   return arrow::Status::OK();
 }
@@ -118,14 +119,10 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationBuilder::Execu
     spec.split_rule = split_rule_;
     ARROW_ASSIGN_OR_RAISE(auto keys, permutation::KeysOf(*split_rule_, base_->schema()));
     const permutation::SelectedRows rows(base_, filter_, std::move(keys), options);
-    ARROW_ASSIGN_OR_RAISE(auto division, permutation::SplitByRule(*split_rule_, rows, spill));
+    ARROW_ASSIGN_OR_RAISE(auto division,
+                          permutation::SplitByRule(*split_rule_, rows, split_names_.size(), spill));
     spec.num_selected_rows = division.num_rows;
     parts.lists = std::move(division.lists);
-    // Calculated splits are as many as there are numbers, names or, without rows, one.
-    while (parts.lists.size() < std::max<size_t>(1, split_names_.size())) {
-      ARROW_ASSIGN_OR_RAISE(parts.lists.emplace_back(),
-                            permutation::PackedNumbersBuilder().Finish());
-    }
     for (const auto& list : parts.lists) spec.split_sizes.push_back(list->size());
   } else {
     if (filter_.has_value()) {

@@ -48,6 +48,20 @@ arrow::Status CheckSizes(const OrderSpec& spec) {
     return arrow::Status::Invalid("an order of ", spec.num_selected_rows, " of ",
                                   spec.num_base_rows, " rows");
   }
+  if (!spec.filter.has_value() && spec.num_selected_rows != spec.num_base_rows) {
+    return arrow::Status::Invalid("an order without a filter is of all rows: ",
+                                  spec.num_selected_rows, " of ", spec.num_base_rows);
+  }
+  if (spec.split_sizes.empty() || std::ssize(spec.split_sizes) > OrderSpec::kMaxSplits) {
+    return arrow::Status::Invalid("an order has 1 to ", OrderSpec::kMaxSplits,
+                                  " splits: ", spec.split_sizes.size());
+  }
+  const ShuffleSpec shuffle = spec.shuffle.value_or(ShuffleSpec());
+  if (shuffle.clump_size < 1 || shuffle.window_clumps < 1 || spec.split_shuffle.clump_size < 1 ||
+      spec.split_shuffle.window_clumps != 1) {
+    return arrow::Status::Invalid(
+        "clumps and windows are of at least 1, and splits are cut without windows");
+  }
   int64_t rest = spec.split == OrderSpec::Split::kListed ? INT64_MAX : spec.num_selected_rows;
   for (const int64_t size : spec.split_sizes) {
     if (size < 0 || size > rest) {
@@ -111,8 +125,7 @@ PermutationTable::~PermutationTable() = default;
 arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Make(
     OrderSpec spec, std::vector<std::string> split_names, std::string base_branch) {
   if (!spec.is_computed()) {
-    return arrow::Status::Invalid("an order that depends on what is in the rows has to be built: ",
-                                  spec.ToString());
+    return arrow::Status::Invalid("an order that depends on what is in the rows has to be built");
   }
   return FromParts({.spec = std::move(spec),
                     .split_names = std::move(split_names),

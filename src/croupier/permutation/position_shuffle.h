@@ -11,7 +11,8 @@ namespace croupier::permutation {
 
 /// A shuffle of [0, n) as a function of position, in constant memory.
 ///
-/// Clumps move by a keyed bijection of their numbers; the rows of a window by one of its own.
+/// Clumps move by a keyed bijection of their numbers; the rows of a window by one of its own. A
+/// window is whole clumps, also behind the short one.
 /// Specified in docs/concepts/order.md. Immutable; any number of threads.
 class PositionShuffle {
  public:
@@ -25,14 +26,21 @@ class PositionShuffle {
 
  private:
   void MixWindows(std::span<uint64_t> positions) const;
+  // Positions as if no clump were short, and back where a clump begins.
+  uint64_t Pad(uint64_t position) const {
+    return position < short_clump_end_ ? position : position + num_missing_;
+  }
+  uint64_t Unpad(uint64_t clump_begin) const {
+    return clump_begin < short_clump_end_ ? clump_begin : clump_begin - num_missing_;
+  }
 
   uint64_t num_rows_;
   uint64_t clump_size_;
-  uint64_t window_rows_;  // 0 without windows
-  uint64_t window_key_;
+  uint64_t window_rows_ = 0;  // of whole clumps; 0 without windows
+  uint64_t key_;
   KeyedBijection clumps_;
-  uint64_t last_clump_rows_ = 0;
-  uint64_t last_clump_begin_ = 0;  // the position at which the clump that may be short begins
+  uint64_t num_missing_ = 0;      // rows that the short clump has less than others
+  uint64_t short_clump_end_ = 0;  // the position behind the short clump
 };
 
 }  // namespace croupier::permutation

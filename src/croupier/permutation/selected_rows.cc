@@ -15,8 +15,8 @@ namespace {
 constexpr int64_t kBatchRows = 65536;
 
 arrow::Status UnknownRow(const TableSource& base) {
-  return arrow::Status::Invalid(base.location(),
-                                " gives rows that it does not have, or gives rows twice");
+  return arrow::Status::Invalid(
+      base.location(), " gives rows that it does not have, gives rows twice, or leaves rows out");
 }
 
 }  // namespace
@@ -35,7 +35,11 @@ arrow::Status SelectedRows::Scan(const char* number_column, const Visit& visit) 
   scan.filter = filter_;
   scan.batch_rows = kBatchRows;
   if (keys_.has_value()) scan.columns = keys_->columns;
-  scan.columns.emplace_back(number_column);
+  auto number = std::find(scan.columns.begin(), scan.columns.end(), number_column);
+  if (number == scan.columns.end()) {
+    number = scan.columns.insert(scan.columns.end(), number_column);
+  }
+  const auto number_index = static_cast<int>(number - scan.columns.begin());
   ARROW_ASSIGN_OR_RAISE(const auto reader, base_->Scan(scan));
   std::vector<uint64_t> keys;
   while (true) {
@@ -43,20 +47,22 @@ arrow::Status SelectedRows::Scan(const char* number_column, const Visit& visit) 
     std::shared_ptr<arrow::RecordBatch> batch;
     ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
     if (batch == nullptr) return arrow::Status::OK();
-    const auto& last = batch->column(batch->num_columns() - 1);
-    if (last->type_id() != arrow::Type::UINT64 || last->null_count() > 0) {
+    const auto& rows = batch->column(number_index);
+    if (rows->type_id() != arrow::Type::UINT64 || rows->null_count() > 0) {
       return arrow::Status::TypeError("column '", number_column, "' of ", base_->location(),
                                       " must be uint64 without nulls");
     }
     keys.assign(static_cast<size_t>(batch->num_rows()), 0);
     if (keys_.has_value()) ARROW_RETURN_NOT_OK(keys_->compute(*batch, keys));
-    const auto* numbers = static_cast<const arrow::UInt64Array&>(*last).raw_values();
+    const auto* numbers = static_cast<const arrow::UInt64Array&>(*rows).raw_values();
     ARROW_RETURN_NOT_OK(visit({numbers, keys.size()}, keys));
   }
 }
 
 arrow::Status SelectedRows::ForEach(const Visit& visit) const {
-  if (!base_->has_row_offsets()) return ForEachUnordered(visit);
+  // A column of that name hides the one that is meant.
+  const bool is_hidden = base_->schema()->GetFieldIndex(kRowOffsetColumn) >= 0;
+  if (!base_->has_row_offsets() || is_hidden) return ForEachUnordered(visit);
   ARROW_ASSIGN_OR_RAISE(const int64_t num_rows, base_->CountRows());
   uint64_t next = 0;
   return Scan(kRowOffsetColumn,
@@ -85,6 +91,8 @@ arrow::Status SelectedRows::ForEachUnordered(const Visit& visit) const {
   // All ids of the table, ascending, beside those that were selected.
   ARROW_ASSIGN_OR_RAISE(const auto all, base_->RowIds(options_));
   const auto num_rows = static_cast<uint64_t>(all->num_rows());
+  ARROW_ASSIGN_OR_RAISE(const int64_t num_counted, base_->CountRows());
+  if (all->num_rows() != num_counted) return UnknownRow(*base_);
   std::vector<uint64_t> some;
   std::vector<uint64_t> ranks;
   std::vector<uint64_t> some_keys;

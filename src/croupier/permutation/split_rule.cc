@@ -17,6 +17,7 @@
 #include "croupier/base/hash.h"
 #include "croupier/base/index_shuffle.h"
 #include "croupier/permutation/order_key.h"
+#include "croupier/permutation/order_text.h"
 #include "croupier/permutation/row_hash.h"
 
 namespace croupier::permutation {
@@ -116,53 +117,78 @@ uint64_t SplitAt(const std::vector<uint64_t>& ends, uint64_t value) {
   return found == ends.end() ? kNoSplit : static_cast<uint64_t>(found - ends.begin());
 }
 
-// The rows of equal values, while they are dealt out.
-struct Stratum {
-  uint64_t num_rows = 0;
-  uint64_t next = 0;
-  std::optional<KeyedBijection> order;
-  uint64_t phase = 0;
-};
-
+// Deals out the rows of equal values, after they were counted.
 class Strata {
  public:
   explicit Strata(const SplitRule& rule)
       : key_(DeriveKey(rule.seed, "stratum", 0)), ends_(Sums(rule.ratios)) {}
 
-  void Count(uint64_t value) { ++strata_[value].num_rows; }
-
-  uint64_t SplitOfNext(uint64_t value) {
-    Stratum& stratum = strata_[value];
-    if (!stratum.order.has_value()) {
-      const uint64_t key = Mix64(key_ + value);
-      stratum.order.emplace(stratum.num_rows, key);
-      stratum.phase = Mix64(key ^ Fnv1a64("phase")) >> 11;
-    }
-    const uint64_t place = stratum.order->Map(stratum.next++);
-    for (size_t split = 0; split < ends_.size(); ++split) {
-      const auto end =
-          static_cast<uint64_t>((Wide{ends_[split]} * stratum.num_rows + stratum.phase) /
-                                static_cast<uint64_t>(SplitRule::kRatioUnit));
-      if (place < end) return split;
-    }
-    return kNoSplit;
+  arrow::Status Count(uint64_t value) {
+    ++strata_[value].num_rows;
+    ++num_rows_left_;
+    if (strata_.size() <= kMaxStrata) return arrow::Status::OK();
+    return arrow::Status::CapacityError("rows to be stratified have more than ", kMaxStrata,
+                                        " different values");
   }
 
-  bool IsCounted(uint64_t value) const {
+  arrow::Result<uint64_t> SplitOfNext(uint64_t value) {
     const auto found = strata_.find(value);
-    return found != strata_.end() && found->second.next < found->second.num_rows;
+    if (found == strata_.end() || found->second.next == found->second.num_rows) return OtherRows();
+    Stratum& stratum = found->second;
+    Order& order = orders_[value % kNumOrders];
+    if (!order.rows.has_value() || order.value != value) {
+      const uint64_t key = Mix64(key_ + value);
+      order.value = value;
+      order.rows.emplace(stratum.num_rows, key);
+      order.phase = Mix64(key ^ Fnv1a64("phase")) >> 11;
+    }
+    const uint64_t place = order.rows->Map(stratum.next++);
+    --num_rows_left_;
+    const auto is_before = [&](uint64_t end) {
+      return place < static_cast<uint64_t>((Wide{end} * stratum.num_rows + order.phase) >> 53);
+    };
+    // Ends ascend.
+    const auto split = std::partition_point(ends_.begin(), ends_.end(),
+                                            [&](uint64_t end) { return !is_before(end); });
+    return split == ends_.end() ? kNoSplit : static_cast<uint64_t>(split - ends_.begin());
+  }
+
+  arrow::Status CheckAllWereDealt() const {
+    return num_rows_left_ == 0 ? arrow::Status::OK() : OtherRows();
   }
 
  private:
+  static_assert(SplitRule::kRatioUnit == int64_t{1} << 53);
+  static constexpr size_t kMaxStrata = size_t{1} << 24;
+  static constexpr size_t kNumOrders = 256;
+
+  struct Stratum {
+    uint64_t num_rows = 0;
+    uint64_t next = 0;
+  };
+  // How the rows of a stratum are mixed; of some strata, because it takes more than the rest.
+  struct Order {
+    uint64_t value = 0;
+    std::optional<KeyedBijection> rows;
+    uint64_t phase = 0;
+  };
+
+  static arrow::Status OtherRows() {
+    return arrow::Status::Invalid("the table gave other rows when it was read again");
+  }
+
   const uint64_t key_;
   const std::vector<uint64_t> ends_;
   std::unordered_map<uint64_t, Stratum> strata_;
+  std::vector<Order> orders_{kNumOrders};
+  uint64_t num_rows_left_ = 0;
 };
 
 }  // namespace
 
 arrow::Status CheckSplitRule(const SplitRule& rule) {
   if (rule.kind == SplitRule::Kind::kCalculated) {
+    ARROW_RETURN_NOT_OK(CheckText(rule.expression));
     return Expression::Parse(rule.expression).status();
   }
   ARROW_RETURN_NOT_OK(CheckDistinct(rule.columns));
@@ -200,54 +226,54 @@ arrow::Result<RowKeys> KeysOf(const SplitRule& rule,
 }
 
 arrow::Result<Division> SplitByRule(const SplitRule& rule, const SelectedRows& rows,
-                                    const std::shared_ptr<SpillFile>& spill) {
-  Division division;
-  std::vector<PackedNumbersBuilder> builders;
-  const auto append = [&](uint64_t split, uint64_t rank) {
-    while (builders.size() <= split) builders.emplace_back(spill);
-    return builders[split].Append(rank);
-  };
-  if (rule.kind != SplitRule::Kind::kCalculated) {
-    const auto& parts = rule.kind == SplitRule::Kind::kHash ? rule.weights : rule.ratios;
-    for (size_t i = 0; i < parts.size(); ++i) builders.emplace_back(spill);
-  }
-  Strata strata(rule);
-  if (rule.kind == SplitRule::Kind::kStratified) {
+                                    size_t num_names, const std::shared_ptr<SpillFile>& spill) {
+  const bool is_stratified = rule.kind == SplitRule::Kind::kStratified;
+  const auto& parts = rule.kind == SplitRule::Kind::kHash ? rule.weights : rule.ratios;
+  const auto ends = Sums(parts);
+  const uint64_t all_weights =
+      (ends.empty() ? 0 : ends.back()) + static_cast<uint64_t>(rule.discard_weight);
+  std::optional<Strata> strata;
+  if (is_stratified) {
+    strata.emplace(rule);
     ARROW_RETURN_NOT_OK(rows.ForEach([&](auto /*ranks*/, auto keys) {
-      for (const uint64_t key : keys) strata.Count(key);
+      for (const uint64_t key : keys) ARROW_RETURN_NOT_OK(strata->Count(key));
       return arrow::Status::OK();
     }));
   }
-  const auto ends = Sums(rule.kind == SplitRule::Kind::kHash ? rule.weights : rule.ratios);
-  const uint64_t all_weights =
-      (ends.empty() ? 0 : ends.back()) + static_cast<uint64_t>(rule.discard_weight);
-  const auto split_of = [&](uint64_t key) -> arrow::Result<uint64_t> {
+  // Keys become numbers of splits.
+  const auto find_splits = [&](std::span<uint64_t> keys) -> arrow::Status {
     switch (rule.kind) {
       case SplitRule::Kind::kCalculated:
-        return key;
+        break;
       case SplitRule::Kind::kHash:
-        return SplitAt(ends, key % all_weights);
+        for (uint64_t& key : keys) key = SplitAt(ends, key % all_weights);
+        break;
       case SplitRule::Kind::kGrouped:
-        return SplitAt(ends, key >> 11);
+        for (uint64_t& key : keys) key = SplitAt(ends, key >> 11);
+        break;
       case SplitRule::Kind::kStratified:
-        if (!strata.IsCounted(key)) {
-          return arrow::Status::Invalid("the table gave other rows when it was read again");
+        for (uint64_t& key : keys) {
+          ARROW_ASSIGN_OR_RAISE(key, strata->SplitOfNext(key));
         }
-        return strata.SplitOfNext(key);
+        break;
     }
-    return kNoSplit;
+    return arrow::Status::OK();
   };
+  Division division;
+  SplitListsBuilder builder(spill);
+  std::vector<uint64_t> splits;
   ARROW_RETURN_NOT_OK(rows.ForEach([&](auto ranks, auto keys) {
     division.num_rows += std::ssize(ranks);
+    splits.assign(keys.begin(), keys.end());
+    ARROW_RETURN_NOT_OK(find_splits(splits));
     for (size_t i = 0; i < ranks.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(const uint64_t split, split_of(keys[i]));
-      if (split != kNoSplit) ARROW_RETURN_NOT_OK(append(split, ranks[i]));
+      if (splits[i] != kNoSplit) ARROW_RETURN_NOT_OK(builder.Append(splits[i], ranks[i]));
     }
     return arrow::Status::OK();
   }));
-  for (auto& builder : builders) {
-    ARROW_ASSIGN_OR_RAISE(division.lists.emplace_back(), builder.Finish());
-  }
+  if (is_stratified) ARROW_RETURN_NOT_OK(strata->CheckAllWereDealt());
+  const bool is_calculated = rule.kind == SplitRule::Kind::kCalculated;
+  ARROW_ASSIGN_OR_RAISE(division.lists, builder.Finish(is_calculated ? num_names : parts.size()));
   return division;
 }
 

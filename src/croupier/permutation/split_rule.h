@@ -8,8 +8,8 @@
 #include <arrow/type_fwd.h>
 
 #include "croupier/order_spec.h"
-#include "croupier/permutation/packed_numbers.h"
 #include "croupier/permutation/selected_rows.h"
+#include "croupier/permutation/split_lists.h"
 
 namespace croupier::permutation {
 
@@ -22,20 +22,20 @@ arrow::Status CheckSplitRule(const SplitRule& rule);
 arrow::Result<RowKeys> KeysOf(const SplitRule& rule,
                               const std::shared_ptr<arrow::Schema>& base_schema);
 
-/// The rows of each split, as ascending ranks.
-using SplitLists = std::vector<std::shared_ptr<const PackedNumbers>>;
-
 /// Rows that were divided.
 struct Division {
-  SplitLists lists;
+  SplitLists lists;      ///< ascending ranks
   int64_t num_rows = 0;  ///< those in no split included
 };
 
 /// Divide rows by a rule.
 ///
 /// \param rows with the keys that KeysOf gives; read once, twice for kStratified
+/// \param num_names calculated splits are as many as there are numbers, names or, without both, one
 /// \param spill takes what is over its budget
+/// \return Invalid if the second reading gives other rows than the first; CapacityError for more
+///         than kMaxStrata strata
 arrow::Result<Division> SplitByRule(const SplitRule& rule, const SelectedRows& rows,
-                                    const std::shared_ptr<SpillFile>& spill);
+                                    size_t num_names, const std::shared_ptr<SpillFile>& spill);
 
 }  // namespace croupier::permutation

@@ -6,7 +6,7 @@
 
 #include "croupier/order_spec.h"
 #include "croupier/permutation/packed_numbers.h"
-#include "croupier/permutation/split_rule.h"
+#include "croupier/permutation/split_lists.h"
 
 namespace croupier::permutation {
 
