@@ -1,104 +1,24 @@
 #include "croupier/permutation.h"
 
 #include <algorithm>
-#include <fstream>
-#include <numeric>
 #include <set>
 
 #include <arrow/array.h>
-#include <arrow/array/builder_primitive.h>
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
-#include "croupier/base/index_shuffle.h"
-#include "croupier/testing/golden.h"
+#include "croupier/permutation/test_tables.h"
 
 namespace croupier {
 namespace {
 
-// A table that answers only what the interface demands; row ids are 3 * rank + 5, with a gap behind
-// each.
-class MinimalTable : public TableSource {
- public:
-  explicit MinimalTable(int64_t num_rows, uint64_t version = 7, std::string branch = {})
-      : num_rows_(num_rows), version_(version), branch_(std::move(branch)) {}
-
-  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
-  uint64_t version() const override { return version_; }
-  const std::string& branch() const override { return branch_; }
-  const std::string& location() const override { return location_; }
-  arrow::Result<int64_t> CountRows() const override { return num_rows_; }
-  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
-      const ScanOptions& options) const override {
-    arrow::UInt64Builder builder;
-    // A scan of a remote table comes in any order.
-    for (int64_t i = num_rows_ - 1; i >= 0; --i) ARROW_RETURN_NOT_OK(builder.Append(RowId(i)));
-    ARROW_ASSIGN_OR_RAISE(auto ids, builder.Finish());
-    ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*schema_, options.columns));
-    return arrow::RecordBatchReader::Make({arrow::RecordBatch::Make(schema, num_rows_, {ids})},
-                                          schema);
-  }
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Take(std::span<const uint64_t> row_ids,
-                                                          const std::vector<std::string>& columns,
-                                                          const ReadOptions&) const override {
-    arrow::UInt64Builder builder;
-    ARROW_RETURN_NOT_OK(builder.AppendValues(row_ids.begin(), row_ids.end()));
-    ARROW_ASSIGN_OR_RAISE(auto ids, builder.Finish());
-    ARROW_ASSIGN_OR_RAISE(auto schema, ProjectSchema(*schema_, columns));
-    return arrow::RecordBatch::Make(schema, std::ssize(row_ids),
-                                    arrow::ArrayVector(columns.size(), ids));
-  }
-  static uint64_t RowId(int64_t rank) { return static_cast<uint64_t>(3 * rank + 5); }
-
- private:
-  const int64_t num_rows_;
-  const uint64_t version_;
-  const std::string branch_;
-  const std::string location_ = "minimal";
-  const std::shared_ptr<arrow::Schema> schema_ =
-      arrow::schema({arrow::field("x", arrow::uint64())});
-};
-
-// A table of any size, which only knows its number of rows.
-class HugeTable : public MinimalTable {
- public:
-  explicit HugeTable(int64_t num_rows) : MinimalTable(num_rows), num_rows_(num_rows) {}
-  arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(const ReadOptions&) const override {
-    class Index : public RowIdIndex {
-     public:
-      explicit Index(int64_t num_rows) : num_rows_(num_rows) {}
-      int64_t num_rows() const override { return num_rows_; }
-      void Lookup(std::span<uint64_t> values) const override {
-        for (auto& value : values) value = RowId(static_cast<int64_t>(value));
-      }
-
-     private:
-      int64_t num_rows_;
-    };
-    return std::make_shared<Index>(num_rows_);
-  }
-
- private:
-  int64_t num_rows_;
-};
-
-std::vector<uint64_t> AllRowIds(const Permutation& permutation) {
-  std::vector<int64_t> positions(static_cast<size_t>(permutation.num_rows()));
-  std::iota(positions.begin(), positions.end(), 0);
-  return permutation.RowIds(positions).ValueOrDie();
-}
-
-std::shared_ptr<const PermutationTable> Build(
-    const std::shared_ptr<const TableSource>& base,
-    const std::function<void(PermutationBuilder*)>& steps) {
-  PermutationBuilder builder(base);
-  steps(&builder);
-  return builder.Execute().ValueOrDie();
-}
+using permutation::AllRowIds;
+using permutation::Build;
+using permutation::HugeTable;
+using permutation::MinimalTable;
 
 void ExpectSplitsCoverDisjointly(const std::shared_ptr<const TableSource>& base,
                                  const std::shared_ptr<const PermutationTable>& table) {
@@ -284,34 +204,6 @@ TEST(PermutationBuilderTest, IsConsumedByExecute) {
   EXPECT_EQ(builder.Execute().status().message(), "Builder already consumed");
   EXPECT_EQ(builder.Shuffle(1).message(), "Builder already consumed");
   EXPECT_EQ(builder.SplitSequential({.fixed = 2}).message(), "Builder already consumed");
-}
-
-uint64_t Number(const nlohmann::json& text) { return std::stoull(text.get<std::string>()); }
-
-TEST(OrderVectorsTest, AreThoseOfTheSpecification) {
-  std::ifstream file(testing::GoldenPath("../vectors/order.json"));
-  const auto vectors = nlohmann::json::parse(file);
-  for (const auto& vector : vectors["bijections"]) {
-    const KeyedBijection bijection(Number(vector["num_values"]), Number(vector["key"]));
-    for (size_t i = 0; i < vector["values"].size(); ++i) {
-      EXPECT_EQ(bijection.Map(Number(vector["values"][i])), Number(vector["mapped"][i])) << vector;
-    }
-  }
-  EXPECT_FALSE(vectors["orders"].empty());
-  for (const auto& vector : vectors["orders"]) {
-    const auto spec = OrderSpec::Parse(vector["order"].get<std::string>()).ValueOrDie();
-    EXPECT_EQ(spec.OrderId(), vector["order_id"].get<std::string>());
-    const auto table = PermutationTable::Make(spec).ValueOrDie();
-    ASSERT_EQ(table->num_splits(), std::ssize(vector["splits"]));
-    for (int64_t split = 0; split < table->num_splits(); ++split) {
-      const auto& expected = vector["splits"][static_cast<size_t>(split)];
-      for (size_t i = 0; i < expected["positions"].size(); ++i) {
-        uint64_t value = Number(expected["positions"][i]);
-        table->MapPositions(split, {&value, 1});
-        EXPECT_EQ(value, Number(expected["ranks"][i])) << spec.ToString() << " split " << split;
-      }
-    }
-  }
 }
 
 }  // namespace

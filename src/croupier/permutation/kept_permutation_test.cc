@@ -1,0 +1,344 @@
+#include <cstring>
+#include <set>
+
+#include <arrow/array.h>
+#include <arrow/record_batch.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+#include <arrow/util/key_value_metadata.h>
+#include <gtest/gtest.h>
+
+#include "croupier/permutation.h"
+#include "croupier/permutation/test_tables.h"
+
+namespace croupier {
+namespace {
+
+using permutation::AllRowIds;
+using permutation::Build;
+using permutation::MappedSplits;
+using permutation::MinimalTable;
+using permutation::NumberedRows;
+using permutation::RowsFromJson;
+
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+using TablePtr = std::shared_ptr<const PermutationTable>;
+using Splits = std::vector<std::vector<uint64_t>>;
+
+std::shared_ptr<const TableSource> InMemory(std::shared_ptr<arrow::Table> rows) {
+  return MakeMemoryTable("kept", std::move(rows)).ValueOrDie();
+}
+
+// The row ids of all splits, in reading order.
+Splits RowIdsOf(const std::shared_ptr<const TableSource>& base, const TablePtr& table) {
+  Splits splits;
+  for (int64_t i = 0; i < table->num_splits(); ++i) {
+    splits.push_back(AllRowIds(*Permutation::Make(base, table, i).ValueOrDie()));
+  }
+  return splits;
+}
+
+// A permutation table as others write it: rows of (row_id, split_id) with metadata.
+std::shared_ptr<const TableSource> Kept(const std::shared_ptr<arrow::DataType>& split_type,
+                                        const std::string& json, const Metadata& metadata,
+                                        bool split_id_first = false) {
+  arrow::FieldVector fields = {arrow::field("row_id", arrow::uint64()),
+                               arrow::field("split_id", split_type)};
+  if (split_id_first) std::swap(fields[0], fields[1]);
+  auto keys = std::make_shared<arrow::KeyValueMetadata>();
+  for (const auto& [key, value] : metadata) keys->Append(key, value);
+  return InMemory(RowsFromJson(arrow::schema(fields, keys), json));
+}
+
+// As it is kept with its rows, or as its numbers alone.
+std::shared_ptr<const TableSource> Keep(const std::shared_ptr<const TableSource>& base,
+                                        const PermutationTable& table, bool with_rows) {
+  if (!with_rows) return InMemory(arrow::Table::MakeEmpty(table.schema()).ValueOrDie());
+  const auto rows = table.ToReader(base).ValueOrDie()->ToTable().ValueOrDie();
+  return InMemory(rows->ReplaceSchemaMetadata(table.schema()->metadata()));
+}
+
+std::vector<TablePtr> TablesOfAllKinds(const std::shared_ptr<const TableSource>& base) {
+  constexpr int64_t kHalf = SplitRule::kRatioUnit / 2;
+  return {
+      Build(base, [](auto*) {}),
+      Build(base, [](auto* b) { ASSERT_TRUE(b->Shuffle(1).ok()); }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(b->SplitRandom({.fixed = 3}, 1, {"a", "b\"", "ü"}, 4).ok());
+              ASSERT_TRUE(b->Shuffle(1, 3, 2).ok());
+              ASSERT_TRUE(b->Shard({2, 1, Remainder::kRepeat}).ok());
+            }),
+      Build(base, [](auto* b) { ASSERT_TRUE(b->Filter("id % 3 = 1").ok()); }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(b->Filter("id % 3 = 1 and half > 2.0").ok());
+              ASSERT_TRUE(b->SplitSequential({.fixed = 2}).ok());
+              ASSERT_TRUE(b->Shuffle(9).ok());
+            }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(b->SplitBy({.kind = SplitRule::Kind::kHash,
+                                      .columns = {"id"},
+                                      .weights = {1, 2},
+                                      .discard_weight = 1})
+                              .ok());
+            }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(b->SplitBy({.kind = SplitRule::Kind::kStratified,
+                                      .columns = {"group"},
+                                      .ratios = {kHalf, kHalf},
+                                      .seed = 3},
+                                     {"x", "y"})
+                              .ok());
+              ASSERT_TRUE(b->Filter("id > 10").ok());
+              ASSERT_TRUE(b->Shuffle(9).ok());
+            }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(
+                  b->SplitBy({.kind = SplitRule::Kind::kCalculated, .expression = "id % 4 * 2"})
+                      .ok());
+            }),
+  };
+}
+
+TEST(KeptPermutationTest, EveryKindReadsBackWithItsRows) {
+  const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
+  for (const TablePtr& table : TablesOfAllKinds(base)) {
+    const auto kept = Keep(base, *table, true);
+    const auto read = PermutationTable::Read(*kept, *base);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(RowIdsOf(base, *read), RowIdsOf(base, table));
+    EXPECT_EQ((*read)->split_names(), table->split_names());
+    EXPECT_EQ((*read)->base_version(), table->base_version());
+    EXPECT_TRUE((*read)->maps_to_row_ids());
+    // Read again after it was kept once more.
+    const auto again = PermutationTable::Read(*Keep(base, **read, true), *base).ValueOrDie();
+    EXPECT_EQ(RowIdsOf(base, again), RowIdsOf(base, table));
+    EXPECT_EQ(again->order_id(), (*read)->order_id());
+  }
+}
+
+TEST(KeptPermutationTest, ComputedOrdersReadBackFromTheirNumbersOthersDoNot) {
+  const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
+  for (const TablePtr& table : TablesOfAllKinds(base)) {
+    const auto read = PermutationTable::Read(*Keep(base, *table, false), *base);
+    if (!table->spec().is_computed()) {
+      EXPECT_TRUE(read.status().IsInvalid()) << read.status();
+      continue;
+    }
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ((*read)->order_id(), table->order_id());
+    EXPECT_EQ(RowIdsOf(base, *read), RowIdsOf(base, table));
+    EXPECT_EQ((*read)->split_names(), table->split_names());
+  }
+}
+
+TEST(KeptPermutationTest, LanceDbsLayoutsAreRead) {
+  const auto base = std::make_shared<MinimalTable>(10);
+  const Metadata metadata = {{"base_version", "7"}, {"split_names", R"(["train", "test"])"}};
+  // Of calculated splits: split_id first, int64, nullable, in the order of a scan.
+  const std::string json = R"([{"row_id": 5, "split_id": 1}, {"row_id": 11, "split_id": 0},
+      {"row_id": 8, "split_id": null}, {"row_id": 14, "split_id": -1},
+      {"row_id": 17, "split_id": 1}])";
+  for (const auto& type : {arrow::int64(), arrow::int8()}) {
+    for (const bool split_id_first : {false, true}) {
+      const auto read =
+          PermutationTable::Read(*Kept(type, json, metadata, split_id_first), *base).ValueOrDie();
+      EXPECT_EQ(MappedSplits(*read), (Splits{{11}, {5, 17}}));
+      EXPECT_EQ(read->split_names(), (std::vector<std::string>{"train", "test"}));
+      EXPECT_EQ(read->SplitByName("test").ValueOrDie(), 1);
+      EXPECT_EQ(read->num_rows(), 3);
+    }
+  }
+  const auto sorted = Kept(arrow::uint64(), R"([{"row_id": 8, "split_id": 0},
+      {"row_id": 5, "split_id": 0}, {"row_id": 14, "split_id": 2}])",
+                           {{"base_version", "7"}});
+  EXPECT_EQ(MappedSplits(*PermutationTable::Read(*sorted, *base).ValueOrDie()),
+            (Splits{{8, 5}, {}, {14}}));
+}
+
+TEST(KeptPermutationTest, HowRowsOfSplitsLieAmongEachOtherIsNotPartOfTheOrder) {
+  const auto base = std::make_shared<MinimalTable>(10);
+  const auto read = [&](const std::string& json) {
+    return PermutationTable::Read(*Kept(arrow::uint64(), json, {{"base_version", "7"}}), *base)
+        .ValueOrDie()
+        ->order_id();
+  };
+  const std::string one = read(R"([{"row_id": 5, "split_id": 0}, {"row_id": 8, "split_id": 1},
+                                   {"row_id": 11, "split_id": 0}])");
+  EXPECT_EQ(one, read(R"([{"row_id": 5, "split_id": 0}, {"row_id": 11, "split_id": 0},
+                          {"row_id": 8, "split_id": 1}])"));
+  EXPECT_NE(one, read(R"([{"row_id": 11, "split_id": 0}, {"row_id": 5, "split_id": 0},
+                          {"row_id": 8, "split_id": 1}])"));
+}
+
+TEST(KeptPermutationTest, ATableWithoutAVersionIsOfTheOneThatIsGiven) {
+  const auto base = std::make_shared<MinimalTable>(10);
+  const auto kept = Kept(arrow::uint64(), R"([{"row_id": 5, "split_id": 0}])", {});
+  EXPECT_EQ(PermutationTable::Read(*kept, *base).ValueOrDie()->base_version(), 7u);
+  const auto empty = PermutationTable::Read(*Kept(arrow::uint64(), "[]", {}), *base).ValueOrDie();
+  EXPECT_EQ(empty->num_splits(), 1);
+  EXPECT_EQ(empty->num_rows(), 0);
+}
+
+TEST(KeptPermutationTest, MetadataThatCannotBeReadIsAnError) {
+  const auto base = std::make_shared<MinimalTable>(10);
+  const std::string json = R"([{"row_id": 5, "split_id": 0}])";
+  const auto table = Build(base, [](auto* b) { ASSERT_TRUE(b->Shuffle(1).ok()); });
+  const std::string order = table->spec().ToString();
+  for (const Metadata& metadata : std::vector<Metadata>{
+           {{"base_version", "seven"}},
+           {{"base_version", "-7"}},
+           {{"base_version", "7 "}},
+           {{"base_version", "99999999999999999999"}},
+           {{"base_version", "8"}},
+           {{"base_version", "7"}, {"base_branch", "other"}},
+           {{"base_version", "7"}, {"split_names", "train"}},
+           {{"base_version", "7"}, {"split_names", "[1]"}},
+           {{"base_version", "7"}, {"split_names", R"(["a", "a"])"}},
+           {{"base_version", "7"}, {"split_names", std::string(100000, '[')}},
+           {{"base_version", "7"}, {"croupier.order", "croupier-order-9 x"}},
+           {{"base_version", "8"}, {"croupier.order", order}},
+           {{"croupier.order", order}},
+       }) {
+    const auto status =
+        PermutationTable::Read(*Kept(arrow::uint64(), json, metadata), *base).status();
+    EXPECT_TRUE(status.IsInvalid()) << metadata.back().second.substr(0, 50) << ": " << status;
+  }
+}
+
+TEST(KeptPermutationTest, ColumnsThatAreMissingOrOfAnotherTypeAreNamed) {
+  const auto base = std::make_shared<MinimalTable>(10);
+  const auto read = [&](const arrow::FieldVector& fields) {
+    const auto rows = arrow::Table::MakeEmpty(arrow::schema(fields)).ValueOrDie();
+    return PermutationTable::Read(*InMemory(rows), *base).status();
+  };
+  const auto row_id = arrow::field("row_id", arrow::uint64());
+  EXPECT_EQ(read({row_id}).message(), "Permutation table must contain a column named split_id");
+  EXPECT_EQ(read({arrow::field("split_id", arrow::int8())}).message(),
+            "Permutation table must contain a column named row_id");
+  EXPECT_TRUE(read({row_id, arrow::field("split_id", arrow::utf8())}).IsTypeError());
+}
+
+TEST(KeptPermutationTest, RowsThatNoTableHasAreRefused) {
+  const auto base = std::make_shared<MinimalTable>(10);
+  for (const char* json : {R"([{"row_id": null, "split_id": 0}])",
+                           R"([{"row_id": 18446744073709551615, "split_id": 0}])",
+                           R"([{"row_id": 5, "split_id": 16777216}])"}) {
+    EXPECT_TRUE(PermutationTable::Read(*Kept(arrow::int64(), json, {}), *base).status().IsInvalid())
+        << json;
+  }
+}
+
+TEST(KeptPermutationTest, TheLargestNumberOfASplitTakesLittleMemory) {
+  const auto base = std::make_shared<MinimalTable>(10);
+  const auto kept = Kept(arrow::int64(), R"([{"row_id": 5, "split_id": 16777215}])", {});
+  EXPECT_EQ(PermutationTable::Read(*kept, *base).ValueOrDie()->num_splits(), 16777216);
+}
+
+TEST(KeptPermutationTest, ATableThatWasChangedAfterItWasKeptIsRefused) {
+  const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
+  for (const TablePtr& table : TablesOfAllKinds(base)) {
+    const auto rows = table->ToReader(base).ValueOrDie()->ToTable().ValueOrDie();
+    const auto with_metadata = rows->ReplaceSchemaMetadata(table->schema()->metadata());
+    for (const auto& changed :
+         {with_metadata->Slice(1),
+          arrow::ConcatenateTables({with_metadata, with_metadata->Slice(0, 1)}).ValueOrDie()}) {
+      const auto status = PermutationTable::Read(*InMemory(changed), *base).status();
+      EXPECT_TRUE(status.IsInvalid()) << table->spec().ToString();
+      EXPECT_NE(status.message().find("was changed after it was kept"), std::string::npos)
+          << status;
+    }
+  }
+}
+
+// A table that says which one it is.
+class NamedTable : public MinimalTable {
+ public:
+  NamedTable(int64_t num_rows, std::string identity)
+      : MinimalTable(num_rows), identity_(std::move(identity)) {}
+  std::string identity() const override { return identity_; }
+
+ private:
+  const std::string identity_;
+};
+
+TEST(KeptPermutationTest, AnotherTableUnderTheSameNameIsRefused) {
+  const auto base = std::make_shared<NamedTable>(10, "one");
+  const auto table = Build(base, [](auto* b) { ASSERT_TRUE(b->Shuffle(1).ok()); });
+  const NamedTable other(10, "two");
+  const NamedTable unknown(10, "");
+  EXPECT_TRUE(table->CheckBase(*base).ok());
+  EXPECT_TRUE(table->CheckBase(unknown).ok());
+  const auto status = table->CheckBase(other);
+  EXPECT_TRUE(status.IsInvalid());
+  EXPECT_NE(status.message().find("another table"), std::string::npos) << status;
+  for (const bool with_rows : {false, true}) {
+    const auto kept = Keep(base, *table, with_rows);
+    EXPECT_TRUE(PermutationTable::Read(*kept, *base).ok());
+    EXPECT_TRUE(PermutationTable::Read(*kept, other).status().IsInvalid());
+  }
+  const auto copy = PermutationTable::Deserialize(table->Serialize()).ValueOrDie();
+  EXPECT_TRUE(copy->CheckBase(other).IsInvalid());
+}
+
+std::vector<TablePtr> SerializableTables(const std::shared_ptr<const TableSource>& base) {
+  auto tables = TablesOfAllKinds(base);
+  tables.push_back(PermutationTable::Read(*Keep(base, *tables[1], true), *base).ValueOrDie());
+  return tables;
+}
+
+TEST(SerializedPermutationTest, EveryKindReadsBackWhole) {
+  const auto base = std::make_shared<MinimalTable>(NumberedRows(100), 7, "some/branch");
+  for (const TablePtr& table : SerializableTables(base)) {
+    const std::string bytes = table->Serialize();
+    const auto copy = PermutationTable::Deserialize(bytes);
+    ASSERT_TRUE(copy.ok()) << copy.status();
+    EXPECT_EQ((*copy)->spec().ToString(), table->spec().ToString());
+    EXPECT_TRUE((*copy)->schema()->Equals(*table->schema(), /*check_metadata=*/true));
+    EXPECT_EQ((*copy)->base_branch(), "some/branch");
+    EXPECT_EQ((*copy)->num_list_bytes(), table->num_list_bytes());
+    EXPECT_EQ(MappedSplits(**copy), MappedSplits(*table));
+    EXPECT_EQ((*copy)->Serialize(), bytes);
+  }
+}
+
+TEST(SerializedPermutationTest, EveryTruncationIsAnErrorNotACrash) {
+  const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
+  for (const TablePtr& table : SerializableTables(base)) {
+    const std::string bytes = table->Serialize();
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      const auto status = PermutationTable::Deserialize(bytes.substr(0, size)).status();
+      EXPECT_TRUE(status.IsSerializationError() || status.IsInvalid()) << size << ": " << status;
+    }
+    EXPECT_TRUE(PermutationTable::Deserialize(bytes + "x").status().IsSerializationError());
+  }
+}
+
+TEST(SerializedPermutationTest, AChangedByteGivesRowsInRangeOrAnError) {
+  const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
+  for (const TablePtr& table : SerializableTables(base)) {
+    const std::string bytes = table->Serialize();
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      for (const int bit : {1, 8, 128}) {
+        std::string changed = bytes;
+        changed[i] = static_cast<char>(changed[i] ^ bit);
+        const auto copy = PermutationTable::Deserialize(changed);
+        if (!copy.ok() || (*copy)->maps_to_row_ids()) continue;
+        const auto limit = static_cast<uint64_t>((*copy)->spec().num_base_rows);
+        for (int64_t split = 0; split < (*copy)->num_splits(); ++split) {
+          if ((*copy)->split_num_rows(split) == 0) continue;
+          uint64_t row = static_cast<uint64_t>((*copy)->split_num_rows(split) - 1);
+          (*copy)->MapPositions(split, {&row, 1});
+          EXPECT_LT(row, limit);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace croupier

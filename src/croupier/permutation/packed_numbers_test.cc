@@ -1,0 +1,159 @@
+#include "croupier/permutation/packed_numbers.h"
+
+#include <cstring>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+#include "croupier/base/hash.h"
+#include "croupier/permutation/spill_file.h"
+
+namespace croupier::permutation {
+namespace {
+
+using Numbers = std::vector<uint64_t>;
+using List = std::shared_ptr<const PackedNumbers>;
+
+List Pack(const Numbers& numbers, std::shared_ptr<SpillFile> spill = nullptr) {
+  PackedNumbersBuilder builder(std::move(spill));
+  EXPECT_TRUE(builder.Append(numbers).ok());
+  EXPECT_EQ(builder.size(), std::ssize(numbers));
+  return builder.Finish().ValueOrDie();
+}
+
+Numbers AllOf(const PackedNumbers& list) {
+  Numbers numbers(static_cast<size_t>(list.size()));
+  std::iota(numbers.begin(), numbers.end(), uint64_t{0});
+  list.Lookup(numbers);
+  return numbers;
+}
+
+// Numbers of up to `width` bits above a smallest one; one of them has them all.
+Numbers RandomNumbers(size_t count, int width, uint64_t smallest) {
+  SplitMix64 generator(static_cast<uint64_t>(width) + count);
+  Numbers numbers(count);
+  const uint64_t mask = width == 0 ? 0 : UINT64_MAX >> (64 - width);
+  for (uint64_t& number : numbers) number = smallest + (generator.Next() & mask);
+  if (count > 1) {
+    numbers.front() = smallest;
+    numbers.back() = smallest + mask;
+  }
+  return numbers;
+}
+
+TEST(PackedNumbersTest, EveryWidthAndEndOfABlockReadsBack) {
+  for (const size_t count : {0, 1, 2, 63, 255, 256, 257, 511, 512, 1000}) {
+    for (int width = 0; width <= 64; ++width) {
+      const Numbers numbers = RandomNumbers(count, width, width == 64 ? 0 : 12345 >> (width / 8));
+      const List list = Pack(numbers);
+      ASSERT_EQ(list->size(), std::ssize(numbers));
+      ASSERT_EQ(AllOf(*list), numbers) << count << " numbers of " << width << " bits";
+      const auto again = PackedNumbers::Parse(list->Serialize(), UINT64_MAX);
+      if (width < 64 || count < 2) {
+        ASSERT_TRUE(again.ok()) << again.status();
+        ASSERT_EQ(AllOf(**again), numbers);
+      }
+    }
+  }
+}
+
+TEST(PackedNumbersTest, ConsecutiveNumbersTakeABlockAndNothingElse) {
+  Numbers numbers(256 * 1000);
+  std::iota(numbers.begin(), numbers.end(), uint64_t{1} << 40);
+  const List list = Pack(numbers);
+  EXPECT_EQ(AllOf(*list), numbers);
+  EXPECT_EQ(list->num_bytes(), 16 * 1000);
+  EXPECT_EQ(Pack(Numbers(25600, 7))->num_bytes(), 16 * 100);
+}
+
+TEST(PackedNumbersTest, AscendingRanksOfWhichHalfAreThereTakeLessThanTwoBytes) {
+  Numbers numbers;
+  for (uint64_t rank = 0; rank < 1000000; ++rank) {
+    if ((Mix64(rank) & 1) != 0) numbers.push_back(rank);
+  }
+  EXPECT_LT(static_cast<double>(Pack(numbers)->num_bytes()),
+            1.4 * static_cast<double>(numbers.size()));
+}
+
+TEST(PackedNumbersTest, NumbersThatWrapAroundAreNotConsecutive) {
+  const Numbers numbers = {UINT64_MAX - 1, UINT64_MAX, 0, 1};
+  EXPECT_EQ(AllOf(*Pack(numbers)), numbers);
+  const Numbers extremes = {UINT64_MAX, 0, UINT64_MAX, 1};
+  EXPECT_EQ(AllOf(*Pack(extremes)), extremes);
+  EXPECT_EQ(AllOf(*Pack({UINT64_MAX})), Numbers{UINT64_MAX});
+}
+
+TEST(PackedNumbersTest, AppendingOneByOneIsAppendingAll) {
+  const Numbers numbers = RandomNumbers(1000, 17, 5);
+  PackedNumbersBuilder builder;
+  for (const uint64_t number : numbers) ASSERT_TRUE(builder.Append(number).ok());
+  EXPECT_EQ(builder.Finish().ValueOrDie()->Serialize(), Pack(numbers)->Serialize());
+}
+
+TEST(PackedNumbersTest, ListsOfSeveralSegmentsReadBackFromMemoryAndFromAFile) {
+  const Numbers numbers = RandomNumbers((size_t{3} << 20) + 100, 60, 1);  // 22 MiB
+  const auto spill = std::make_shared<SpillFile>(int64_t{9} << 20);
+  const List in_memory = Pack(numbers);
+  const List spilled = Pack(numbers, spill);
+  EXPECT_GT(spill->num_bytes_spilled(), int64_t{10} << 20);
+  EXPECT_EQ(AllOf(*in_memory), numbers);
+  EXPECT_EQ(AllOf(*spilled), numbers);
+  EXPECT_EQ(in_memory->num_bytes(), spilled->num_bytes());
+  EXPECT_EQ(in_memory->Serialize(), spilled->Serialize());
+}
+
+TEST(PackedNumbersParseTest, EveryTruncationIsAnErrorNotACrash) {
+  for (const int width : {0, 3, 40}) {
+    const std::string bytes = Pack(RandomNumbers(300, width, 9))->Serialize();
+    ASSERT_TRUE(PackedNumbers::Parse(bytes, UINT64_MAX).ok());
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      const auto status = PackedNumbers::Parse(bytes.substr(0, size), UINT64_MAX).status();
+      EXPECT_TRUE(status.IsSerializationError()) << size << ": " << status;
+    }
+    EXPECT_TRUE(PackedNumbers::Parse(bytes + '\0', UINT64_MAX).status().IsSerializationError());
+  }
+}
+
+TEST(PackedNumbersParseTest, AChangedByteGivesNumbersInRangeOrAnError) {
+  constexpr uint64_t kLimit = 5000;
+  const std::string bytes = Pack(RandomNumbers(600, 12, 3))->Serialize();
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    for (const int bit : {1, 2, 4, 8, 16, 32, 64, 128}) {
+      std::string changed = bytes;
+      changed[i] = static_cast<char>(changed[i] ^ bit);
+      const auto list = PackedNumbers::Parse(changed, kLimit);
+      if (!list.ok()) {
+        EXPECT_TRUE(list.status().IsSerializationError()) << list.status();
+        continue;
+      }
+      for (const uint64_t number : AllOf(**list)) EXPECT_LT(number, kLimit);
+    }
+  }
+}
+
+TEST(PackedNumbersParseTest, TheLimitIsTheFirstNumberThatIsRefused) {
+  const std::string bytes = Pack({1, 2, 3, 100})->Serialize();
+  EXPECT_TRUE(PackedNumbers::Parse(bytes, 101).ok());
+  EXPECT_TRUE(PackedNumbers::Parse(bytes, 100).status().IsSerializationError());
+}
+
+TEST(PackedNumbersParseTest, HugeCountsAllocateNothing) {
+  std::string bytes = Pack({1, 5, 9})->Serialize();
+  for (const size_t field : {8, 16}) {
+    for (const uint64_t count : {uint64_t{1} << 20, uint64_t{1} << 40, UINT64_MAX}) {
+      std::string changed = bytes;
+      std::memcpy(changed.data() + field, &count, sizeof(count));
+      EXPECT_TRUE(PackedNumbers::Parse(changed, UINT64_MAX).status().IsSerializationError());
+    }
+  }
+}
+
+TEST(PackedNumbersParseTest, NumbersThatOverflowAreRefused) {
+  std::string bytes = Pack({10, 11, 12})->Serialize();  // consecutive
+  const uint64_t smallest = UINT64_MAX - 1;
+  std::memcpy(bytes.data() + 24, &smallest, sizeof(smallest));
+  EXPECT_TRUE(PackedNumbers::Parse(bytes, UINT64_MAX).status().IsSerializationError());
+}
+
+}  // namespace
+}  // namespace croupier::permutation
