@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "croupier/permutation/order_key.h"
-
 namespace croupier::permutation {
 
 namespace {
@@ -14,13 +12,12 @@ uint64_t NumClumps(uint64_t num_rows, uint64_t clump_size) {
 
 }  // namespace
 
-PositionShuffle::PositionShuffle(uint64_t num_rows, const ShuffleSpec& spec,
-                                 std::string_view purpose, uint64_t index)
+PositionShuffle::PositionShuffle(uint64_t num_rows, const ShuffleSpec& spec, uint64_t key)
     : num_rows_(num_rows),
       clump_size_(
           std::min(static_cast<uint64_t>(spec.clump_size), std::max<uint64_t>(num_rows, 1))),
-      key_(DeriveKey(spec.seed, purpose, index)),
-      clumps_(NumClumps(num_rows, clump_size_), key_) {
+      key_(key),
+      clumps_(NumClumps(num_rows, clump_size_), key) {
   if (num_rows == 0) return;
   const uint64_t num_clumps = clumps_.num_values();
   num_missing_ = num_clumps * clump_size_ - num_rows;

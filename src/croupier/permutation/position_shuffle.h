@@ -6,6 +6,7 @@
 
 #include "croupier/base/index_shuffle.h"
 #include "croupier/order_spec.h"
+#include "croupier/permutation/order_key.h"
 
 namespace croupier::permutation {
 
@@ -17,9 +18,14 @@ namespace croupier::permutation {
 class PositionShuffle {
  public:
   /// \param num_rows n, at most 2^63
-  /// \param purpose, index what the key is derived for
+  /// \param spec its seed is not looked at
+  PositionShuffle(uint64_t num_rows, const ShuffleSpec& spec, uint64_t key);
+  /// Make one with a key derived from the seed.
+  ///
+  /// \param purpose, index what the key is for
   PositionShuffle(uint64_t num_rows, const ShuffleSpec& spec, std::string_view purpose,
-                  uint64_t index);
+                  uint64_t index)
+      : PositionShuffle(num_rows, spec, DeriveKey(spec.seed, purpose, index)) {}
 
   /// Map each position in [0, n) in place.
   void MapAll(std::span<uint64_t> positions) const;
