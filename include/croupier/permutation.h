@@ -48,6 +48,11 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   static arrow::Result<std::shared_ptr<const PermutationTable>> Make(
       OrderSpec spec, std::vector<std::string> split_names = {}, std::string base_branch = {});
 
+  /// Find the version and branch of the base table that a kept permutation was built on.
+  ///
+  /// \return nothing set where an old table does not say; Invalid if the metadata cannot be read
+  static arrow::Result<VersionRef> BaseOf(const TableSource& kept);
+
   /// Read a permutation that was kept as a table, by this library or by LanceDB.
   ///
   /// \param kept has the columns row_id and split_id, of any integer type; of each split the rows

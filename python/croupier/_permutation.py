@@ -416,7 +416,7 @@ class Permutation:
             IndexError: for a position out of range.
         """
         begin, end = self._window()
-        batch = self._open().take(offsets, self._selection.sources, begin, end)
+        batch = self._open().take(offsets, self._selection.sources, begin, end, True)
         return self.transform_fn(rename_batch(pa.record_batch(batch), self.schema))
 
     @overload

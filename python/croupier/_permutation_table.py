@@ -159,8 +159,7 @@ def open_permutation(base_table: Table, kept: Table) -> PermutationTable:
         VersionNotFoundError: if the version that it was built on is no longer there.
         ValueError: if it cannot be read, or orders another table.
     """
-    metadata = {key.decode(): value.decode() for key, value in (kept.schema.metadata or {}).items()}
-    version = metadata.get("base_version")
+    version, branch = _core.PermutationTable.base_of(kept._source)
     if version is None:
         warnings.warn(
             f"the permutation table '{kept.name}' does not say which version of '{base_table.name}'"
@@ -168,13 +167,8 @@ def open_permutation(base_table: Table, kept: Table) -> PermutationTable:
             stacklevel=3,
         )
         base = base_table._pinned()
-    elif not version.isascii() or not version.isdigit():
-        raise ValueError(
-            "Invalid input, Permutation table has an unreadable base_version of "
-            f'"{version}": it must be a number'
-        )
     else:
-        base = _base_at(base_table, kept, int(version), metadata.get("base_branch"))
+        base = _base_at(base_table, kept, version, None if branch == "main" else branch)
     return PermutationTable(_core.PermutationTable.read(kept._source, base._source), base)
 
 

@@ -63,13 +63,14 @@ PermutationHandle Join(const std::vector<PermutationHandle>& parts, std::optiona
   return {ValueOrRaise(Permutation::Join(permutations, shuffle))};
 }
 
-// Reads positions that count from `begin`, each in [0, end - begin).
+// Reads positions that count from `begin`, each in [0, end - begin); with `from_end`, negative ones
+// count from the end.
 std::vector<int64_t> ReadPlaces(const PermutationHandle& self, const nb::object& positions,
-                                int64_t begin, int64_t end) {
+                                int64_t begin, int64_t end, bool from_end) {
   std::vector<int64_t> places = ReadPositions(positions);
   const int64_t num_rows = (end < 0 ? self.permutation->num_rows() : end) - begin;
   for (int64_t& place : places) {
-    if (place < -num_rows || place >= num_rows) {
+    if (place < (from_end ? -num_rows : 0) || place >= num_rows) {
       RaiseStatus(arrow::Status::IndexError("position out of range: ", place, " of ", num_rows));
     }
     place += place < 0 ? begin + num_rows : begin;
@@ -78,8 +79,9 @@ std::vector<int64_t> ReadPlaces(const PermutationHandle& self, const nb::object&
 }
 
 ArrowBatch Take(const PermutationHandle& self, const nb::object& positions,
-                const std::vector<std::string>& columns, int64_t begin, int64_t end) {
-  const auto places = ReadPlaces(self, positions, begin, end);
+                const std::vector<std::string>& columns, int64_t begin, int64_t end,
+                bool from_end) {
+  const auto places = ReadPlaces(self, positions, begin, end, from_end);
   return {RunReleased([&](const CancelToken& cancel) {
     ReadOptions options;
     options.cancel = &cancel;
@@ -224,6 +226,13 @@ void RegisterPermutationTable(nb::module_& module) {
           },
           nb::arg("kept"), nb::arg("base"))
       .def_static(
+          "base_of",
+          [](const TableHandle& kept) {
+            const auto base = ValueOrRaise(PermutationTable::BaseOf(*kept.source));
+            return nb::make_tuple(base.version, base.branch);
+          },
+          nb::arg("kept"))
+      .def_static(
           "from_bytes",
           [](const nb::bytes& bytes) {
             return PermutationTableHandle{ValueOrRaise(
@@ -338,7 +347,7 @@ void RegisterPermutation(nb::module_& module) {
           "row_ids",
           [](const PermutationHandle& self, const nb::object& positions, int64_t begin,
              int64_t end) {
-            const auto places = ReadPlaces(self, positions, begin, end);
+            const auto places = ReadPlaces(self, positions, begin, end, /*from_end=*/false);
             return RunReleased([&](const CancelToken& cancel) {
               ReadOptions options;
               options.cancel = &cancel;
@@ -347,7 +356,7 @@ void RegisterPermutation(nb::module_& module) {
           },
           nb::arg("positions"), nb::arg("begin") = 0, nb::arg("end") = -1)
       .def("take", &Take, nb::arg("positions"), nb::arg("columns"), nb::arg("begin") = 0,
-           nb::arg("end") = -1);
+           nb::arg("end") = -1, nb::arg("from_end") = false);
 }
 
 }  // namespace croupier::python

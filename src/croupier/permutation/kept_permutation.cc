@@ -131,13 +131,23 @@ bool TakeBytes(std::string_view* bytes, std::string_view* part) {
 
 }  // namespace
 
+arrow::Result<VersionRef> PermutationTable::BaseOf(const TableSource& kept) {
+  VersionRef base;
+  ARROW_ASSIGN_OR_RAISE(base.version, ReadBaseVersion(*kept.schema()));
+  if (!base.version.has_value()) return base;
+  const std::string branch = MetadataOf(*kept.schema(), "base_branch");
+  base.branch = branch.empty() ? "main" : branch;
+  return base;
+}
+
 arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Read(
     const TableSource& kept, const TableSource& base, const BuildOptions& options) {
   const auto& schema = *kept.schema();
   ARROW_RETURN_NOT_OK(CheckColumns(schema));
   TableParts parts;
   ARROW_ASSIGN_OR_RAISE(parts.split_names, ReadSplitNames(schema));
-  ARROW_ASSIGN_OR_RAISE(const auto base_version, ReadBaseVersion(schema));
+  ARROW_ASSIGN_OR_RAISE(const VersionRef built_on, BaseOf(kept));
+  const auto& base_version = built_on.version;
   parts.base_branch = MetadataOf(schema, "base_branch");
   parts.base_identity = MetadataOf(schema, "croupier.base_identity");
   ARROW_ASSIGN_OR_RAISE(const int64_t num_rows, kept.CountRows());
