@@ -8,7 +8,9 @@ tell the types of golden columns.
 """
 
 import hashlib
+import json
 import pathlib
+import re
 import struct
 
 import pyarrow as pa
@@ -342,7 +344,61 @@ def write_array_pages():
                 write("array_page", seed + b"".join(buffers))
 
 
+def packed(numbers):
+    """Write numbers as a list of one block, all of one width."""
+    smallest = min(numbers, default=0)
+    width = max((number - smallest for number in numbers), default=0).bit_length()
+    bits = sum((number - smallest) << i * width for i, number in enumerate(numbers))
+    num_words = (len(numbers) * width + 63) // 64
+    block = struct.pack("<QB", smallest, width) if numbers else b""
+    head = struct.pack("<8sQQ", b"CRPACK01", len(numbers), num_words)
+    return head + block + bits.to_bytes(8 * num_words, "little")
+
+
+def write_orders():
+    """Write lines of orders, serialized permutation tables, and kept ones."""
+    vectors = GOLDEN.parent / "vectors"
+    first = json.loads((vectors / "order.json").read_text())["orders"]
+    second = json.loads((vectors / "splits.json").read_text())
+    lines = [each["order"] for each in first + second["orders"]]
+    listed = 'croupier-order-2 {"version":"1","rows":"60","split":{"by":"list",'
+    listed += '"hash":"0123456789abcdef","sizes":"3,2"}}'
+    lists = {listed: [[5, 8, 2**32], [1, 1]]}
+    kinds = set()
+    for order in second["table"]["orders"]:
+        line, splits = order["order"], order["splits"]
+        rule = re.sub(r'[0-9]+|"shuffle".*', "", line)
+        if rule in kinds or ("shuffle" in line and "split" in line):
+            continue
+        kinds.add(rule)
+        lines.append(line)
+        if "split" in line:
+            lists[line] = [[int(rank) for rank in split["ranks"]] for split in splits]
+        else:
+            lists[line] = [sorted(int(rank) for rank in splits[0]["ranks"])]
+    for line in lines:
+        write("order_line", line.encode())
+        if (line not in lists and "by" in line) or len(line) > 200:
+            continue
+        parts = [line.encode(), b"branch", b"", b"[]", *map(packed, lists.get(line, []))]
+        write("permutation_table", b"".join(struct.pack("<Q", len(p)) + p for p in parts))
+    rows = bytes([5, 0, 7, 0, 2, 1, 9, 255, 99, 0])
+    computed = "croupier-order-2 " + json.dumps(
+        {"version": "1", "rows": "100", "shuffle": {"seed": "1", "clump_size": "7"}},
+        separators=(",", ":"),
+    )
+    for head in (
+        "\n\n\n\n",
+        '["train", "test"]\n1\n\n\n',
+        "\n2\nbranch\n\n",
+        f"\n1\n\n{computed}\n",
+    ):
+        write("kept_permutation", head.encode())
+        write("kept_permutation", head.encode() + rows)
+
+
 if __name__ == "__main__":
+    write_orders()
     write_jsonb()
     write_manifests()
     write_row_ids()
