@@ -161,10 +161,16 @@ arrow::Status PackedNumbersBuilder::PackBlock() {
   block.width = is_consecutive ? PackedNumbers::kConsecutive
                                : static_cast<uint32_t>(std::bit_width(*largest - *smallest)) & 0x7f;
   const size_t num_words = PackedNumbers::NumWords(pending_.size(), block.width);
-  if (words_.size() + num_words > kMaxSegmentWords) ARROW_RETURN_NOT_OK(EndSegment());
+  const bool is_crowded = list_->spill_ != nullptr && list_->spill_->is_crowded();
+  if (words_.size() + num_words > (is_crowded ? kMinSegmentWords : kMaxSegmentWords)) {
+    ARROW_RETURN_NOT_OK(EndSegment());
+  }
   block.segment = static_cast<uint32_t>(list_->segments_.size());
   block.first_word = static_cast<uint32_t>(words_.size()) & 0x1ffffff;
   words_.resize(words_.size() + num_words);
+  if (list_->spill_ != nullptr) {
+    list_->spill_->CountUntaken(static_cast<int64_t>(num_words * sizeof(uint64_t)));
+  }
   if (num_words > 0) {
     uint64_t* words = words_.data() + block.first_word;
     for (size_t i = 0; i < pending_.size(); ++i) {
@@ -182,6 +188,7 @@ arrow::Status PackedNumbersBuilder::EndSegment() {
   segment.num_words = words_.size();
   const void* spilled = nullptr;
   if (list_->spill_ != nullptr) {
+    list_->spill_->CountUntaken(-static_cast<int64_t>(words_.size() * sizeof(uint64_t)));
     ARROW_ASSIGN_OR_RAISE(spilled,
                           list_->spill_->Take(words_.data(), words_.size() * sizeof(uint64_t)));
   }

@@ -87,8 +87,9 @@ class PackedNumbersBuilder {
 
  private:
   static constexpr size_t kBlockSize = size_t{1} << PackedNumbers::kBlockBits;
-  // A segment is at most 8 MiB.
+  // A segment is at most 8 MiB, and at least 256 KiB, for a process has only some 65,000 mappings.
   static constexpr size_t kMaxSegmentWords = size_t{1} << 20;
+  static constexpr size_t kMinSegmentWords = size_t{1} << 15;
 
   arrow::Status PackBlock();
   arrow::Status EndSegment();

@@ -102,6 +102,23 @@ TEST(PackedNumbersTest, ListsOfSeveralSegmentsReadBackFromMemoryAndFromAFile) {
   EXPECT_EQ(in_memory->Serialize(), spilled->Serialize());
 }
 
+TEST(PackedNumbersTest, ManyListsAtOnceKeepToTheBudget) {
+  const auto spill = std::make_shared<SpillFile>(int64_t{1} << 20);
+  std::vector<PackedNumbersBuilder> builders;
+  for (int i = 0; i < 300; ++i) builders.emplace_back(spill);
+  const Numbers numbers = RandomNumbers(4096, 60, 1);
+  for (int round = 0; round < 12; ++round) {  // 108 MB
+    for (auto& builder : builders) ASSERT_TRUE(builder.Append(numbers).ok());
+  }
+  EXPECT_GT(spill->num_bytes_spilled(), int64_t{30} << 20);
+  for (auto& builder : builders) {
+    const List list = builder.Finish().ValueOrDie();
+    Numbers last = {uint64_t{11} * 4096 + 4095, 0};
+    list->Lookup(last);
+    EXPECT_EQ(last, (Numbers{numbers.back(), numbers.front()}));
+  }
+}
+
 TEST(PackedNumbersParseTest, EveryTruncationIsAnErrorNotACrash) {
   for (const int width : {0, 3, 40}) {
     const std::string bytes = Pack(RandomNumbers(300, width, 9))->Serialize();

@@ -36,14 +36,25 @@ class SpillFile {
   /// Give back bytes that were left in memory (`num_in_memory`), or unmap those that were not.
   void Release(const void* bytes, size_t num_in_memory, size_t num_bytes);
 
+  /// Count bytes that were not taken yet, of lists that are being built; negative: that were.
+  void CountUntaken(int64_t num_bytes) { num_bytes_untaken_ += num_bytes; }
+  /// Tell whether many lists hold so much that was not taken yet, that some of it should be.
+  bool is_crowded() const {
+    return num_bytes_untaken_ > kMostUntaken &&
+           num_bytes_untaken_ + num_bytes_in_memory_ > memory_bytes_;
+  }
+
   int64_t num_bytes_spilled() const { return num_bytes_spilled_; }
 
  private:
+  static constexpr int64_t kMostUntaken = int64_t{64} << 20;
+
   arrow::Status Open();
 
   const int64_t memory_bytes_;
   const std::string directory_;
   std::atomic<int64_t> num_bytes_in_memory_ = 0;
+  int64_t num_bytes_untaken_ = 0;
   int64_t num_bytes_spilled_ = 0;
   int file_ = -1;
 };

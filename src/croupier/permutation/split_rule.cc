@@ -106,6 +106,7 @@ arrow::Result<RowKeys> CalculatedSplit(const SplitRule& rule,
 // Where splits end, summed up; the last entry of ratios that sum to 1 is kRatioUnit.
 std::vector<uint64_t> Sums(const std::vector<int64_t>& parts) {
   std::vector<uint64_t> sums;
+  sums.reserve(parts.size());
   uint64_t sum = 0;
   for (const int64_t part : parts) sums.push_back(sum += static_cast<uint64_t>(part));
   return sums;
