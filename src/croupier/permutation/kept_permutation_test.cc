@@ -10,6 +10,7 @@
 
 #include "croupier/permutation.h"
 #include "croupier/permutation/test_tables.h"
+#include "croupier/testing/golden.h"
 
 namespace croupier {
 namespace {
@@ -50,12 +51,19 @@ std::shared_ptr<const TableSource> Kept(const std::shared_ptr<arrow::DataType>& 
   return InMemory(RowsFromJson(arrow::schema(fields, keys), json));
 }
 
+std::shared_ptr<arrow::Table> RowsOf(const std::shared_ptr<const TableSource>& base,
+                                     const PermutationTable& table) {
+  ScanOptions options;
+  options.columns = {"row_id", "split_id"};
+  const auto reader = table.AsTable(base).ValueOrDie()->Scan(options).ValueOrDie();
+  return reader->ToTable().ValueOrDie()->ReplaceSchemaMetadata(table.schema()->metadata());
+}
+
 // As it is kept with its rows, or as its numbers alone.
 std::shared_ptr<const TableSource> Keep(const std::shared_ptr<const TableSource>& base,
                                         const PermutationTable& table, bool with_rows) {
   if (!with_rows) return InMemory(arrow::Table::MakeEmpty(table.schema()).ValueOrDie());
-  const auto rows = table.ToReader(base).ValueOrDie()->ToTable().ValueOrDie();
-  return InMemory(rows->ReplaceSchemaMetadata(table.schema()->metadata()));
+  return InMemory(RowsOf(base, table));
 }
 
 std::vector<TablePtr> TablesOfAllKinds(const std::shared_ptr<const TableSource>& base) {
@@ -136,6 +144,25 @@ TEST(KeptPermutationTest, ComputedOrdersReadBackFromTheirNumbersOthersDoNot) {
   }
 }
 
+TEST(KeptPermutationTest, WhatIsWrittenToADatabaseReadsBack) {
+  const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
+  const std::string directory = testing::MakeTemporaryDirectory();
+  int number = 0;
+  for (const TablePtr& table : TablesOfAllKinds(base)) {
+    for (const bool materialize : {false, true}) {
+      const std::string path = directory + "/" + std::to_string(++number) + ".lance";
+      ASSERT_TRUE(table->Keep(base, path, materialize).ok());
+      const auto kept = OpenLanceTable(path).ValueOrDie();
+      const bool as_numbers = table->spec().is_computed() && !materialize;
+      EXPECT_EQ(kept->CountRows().ValueOrDie(), as_numbers ? 0 : table->num_rows());
+      const auto read = PermutationTable::Read(*kept, *base);
+      ASSERT_TRUE(read.ok()) << read.status();
+      EXPECT_EQ(RowIdsOf(base, *read), RowIdsOf(base, table));
+      EXPECT_EQ((*read)->split_names(), table->split_names());
+    }
+  }
+}
+
 TEST(KeptPermutationTest, LanceDbsLayoutsAreRead) {
   const auto base = std::make_shared<MinimalTable>(10);
   const Metadata metadata = {{"base_version", "7"}, {"split_names", R"(["train", "test"])"}};
@@ -182,6 +209,17 @@ TEST(KeptPermutationTest, ATableWithoutAVersionIsOfTheOneThatIsGiven) {
   const auto empty = PermutationTable::Read(*Kept(arrow::uint64(), "[]", {}), *base).ValueOrDie();
   EXPECT_EQ(empty->num_splits(), 1);
   EXPECT_EQ(empty->num_rows(), 0);
+}
+
+TEST(KeptPermutationTest, SaysWhichVersionAndBranchItWasBuiltOn) {
+  const auto base_of = [](const Metadata& metadata) {
+    return PermutationTable::BaseOf(*Kept(arrow::uint64(), "[]", metadata));
+  };
+  EXPECT_FALSE(base_of({}).ValueOrDie().version.has_value());
+  EXPECT_EQ(base_of({{"base_version", "7"}}).ValueOrDie().version, 7u);
+  EXPECT_EQ(base_of({{"base_version", "7"}}).ValueOrDie().branch, "main");
+  EXPECT_EQ(base_of({{"base_version", "7"}, {"base_branch", "b"}}).ValueOrDie().branch, "b");
+  EXPECT_TRUE(base_of({{"base_version", "x"}}).status().IsInvalid());
 }
 
 TEST(KeptPermutationTest, MetadataThatCannotBeReadIsAnError) {
@@ -242,11 +280,9 @@ TEST(KeptPermutationTest, TheLargestNumberOfASplitTakesLittleMemory) {
 TEST(KeptPermutationTest, ATableThatWasChangedAfterItWasKeptIsRefused) {
   const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
   for (const TablePtr& table : TablesOfAllKinds(base)) {
-    const auto rows = table->ToReader(base).ValueOrDie()->ToTable().ValueOrDie();
-    const auto with_metadata = rows->ReplaceSchemaMetadata(table->schema()->metadata());
+    const auto rows = RowsOf(base, *table);
     for (const auto& changed :
-         {with_metadata->Slice(1),
-          arrow::ConcatenateTables({with_metadata, with_metadata->Slice(0, 1)}).ValueOrDie()}) {
+         {rows->Slice(1), arrow::ConcatenateTables({rows, rows->Slice(0, 1)}).ValueOrDie()}) {
       const auto status = PermutationTable::Read(*InMemory(changed), *base).status();
       EXPECT_TRUE(status.IsInvalid()) << table->spec().ToString();
       EXPECT_NE(status.message().find("was changed after it was kept"), std::string::npos)

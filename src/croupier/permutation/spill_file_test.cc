@@ -105,7 +105,7 @@ TEST(SpillFileTest, AFullDiskIsAnErrorThatNamesTheDirectory) {
   EXPECT_TRUE(std::filesystem::is_empty(directory));
 }
 
-TEST(SpillFileTest, AGrandchildReadsAfterItsParentIsGone) {
+TEST(SpillFileTest, AForkedChildReadsAfterItsParentIsGone) {
   const std::string directory = testing::MakeTemporaryDirectory();
   int answer[2];
   ASSERT_EQ(pipe(answer), 0);
