@@ -121,8 +121,10 @@ arrow::Result<std::shared_ptr<const PackedNumbers>> PackedNumbers::Parse(std::st
     const size_t needed = NumWords(numbers.size(), width);
     if (needed > num_words - words_read) return corrupt("a block ends behind the end");
     block_words.resize(needed);
-    std::memcpy(block_words.data(), words.data() + words_read * sizeof(uint64_t),
-                needed * sizeof(uint64_t));
+    if (needed > 0) {
+      std::memcpy(block_words.data(), words.data() + words_read * sizeof(uint64_t),
+                  needed * sizeof(uint64_t));
+    }
     words_read += needed;
     for (size_t k = 0; k < numbers.size(); ++k) {
       const uint64_t offset = width == kConsecutive ? k

@@ -116,6 +116,7 @@ PositionMapPtr MapList(PositionMapPtr map, std::shared_ptr<const PackedNumbers> 
 PositionMapPtr MapJoined(std::vector<PositionMapPtr> maps,
                          const std::optional<ShuffleSpec>& shuffle) {
   std::vector<uint64_t> ends;
+  ends.reserve(maps.size());
   uint64_t end = 0;
   for (const auto& map : maps) ends.push_back(end += static_cast<uint64_t>(map->num_rows()));
   return std::make_shared<Joined>(std::move(maps), std::move(ends), shuffle);
