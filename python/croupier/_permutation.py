@@ -501,6 +501,12 @@ class Permutation:
             state["base_table"] = self.base_table
         return state
 
+    def __copy__(self) -> Permutation:
+        # What pickles holds the order as bytes: a copy in this process shares it.
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         connection_factory = state["connection_factory"]
         if connection_factory is None:

@@ -298,6 +298,15 @@ class TestReading:
     def test_sequence_iteration_protocols_end(self, identity):
         assert sum(1 for _ in zip(identity.iter(1), range(100), strict=False)) == 10
 
+    def test_a_changed_copy_shares_the_order(self, numbers, order, monkeypatch):
+        def write_out(self):
+            raise AssertionError("the order is written out")
+
+        permutation = Permutation.from_tables(numbers, order, "train")
+        monkeypatch.setattr(Permutation, "__getstate__", write_out)
+        few = permutation.with_batch_size(2).with_skip(1).select_columns(["x"])
+        assert xs(few.with_transform(lambda batch: batch)) == xs(permutation)[1:]
+
     def test_a_transform_is_applied_to_loops_and_takes(self, identity):
         summed = identity.with_transform(lambda batch: sum(batch["x"].to_pylist()))
         assert list(summed.iter(5)) == [10, 35]
