@@ -18,6 +18,8 @@ import pyarrow as pa
 from lance.file import LanceFileWriter
 from lance.fragment import DataFile
 
+import croupier
+
 SEED = 1
 # A change to what is written below needs another version: data made before is not looked at again.
 DATA_VERSION = 1
@@ -174,6 +176,37 @@ def provide_filtered() -> pathlib.Path:
     return _provide_folder(f"filtered-v{DATA_VERSION}.lance", write)
 
 
+def provide_narrow(num_rows: int) -> pathlib.Path:
+    """Find or make a database of tables of a label, in runs of 64 rows, and a random byte.
+
+    Written by Croupier. The table `rows` has so many rows, `few` a thousand.
+    """
+
+    def columns(rng: np.random.Generator, count: int) -> pa.RecordBatch:
+        return pa.record_batch(
+            {"label": _labels(rng, count), "value": rng.integers(0, 256, count, np.uint8)}
+        )
+
+    def write(folder: pathlib.Path) -> None:
+        _write_by_croupier(folder, "few", columns, 1000)
+        _write_by_croupier(folder, "rows", columns, num_rows)
+
+    return _provide_folder(f"narrow-{num_rows}-v{DATA_VERSION}", write)
+
+
+def provide_runs(num_rows: int) -> pathlib.Path:
+    """Find or make a database as of `provide_narrow`, but of the label alone."""
+
+    def columns(rng: np.random.Generator, count: int) -> pa.RecordBatch:
+        return pa.record_batch({"label": _labels(rng, count)})
+
+    def write(folder: pathlib.Path) -> None:
+        _write_by_croupier(folder, "few", columns, 1000)
+        _write_by_croupier(folder, "rows", columns, num_rows)
+
+    return _provide_folder(f"runs-{num_rows}-v{DATA_VERSION}", write)
+
+
 def provide_fragments(num_fragments: int) -> pathlib.Path:
     """Find or make a Lance table of 100 int64 columns, each fragment 64 rows of them."""
 
@@ -230,3 +263,23 @@ def _write(dataset: Dataset, recipe: Recipe) -> None:
     (batch,) = pa.Table.from_batches(batches()).combine_chunks().to_batches()
     with pa.ipc.new_file(dataset.ipc, schema) as writer:
         writer.write_batch(batch)
+
+
+def _labels(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.integers(0, 10, count // 64 + 1, np.int32).repeat(64)[:count]
+
+
+def _write_by_croupier(
+    folder: pathlib.Path,
+    name: str,
+    columns: Callable[[np.random.Generator, int], pa.RecordBatch],
+    num_rows: int,
+) -> None:
+    def batches() -> Iterator[pa.RecordBatch]:
+        rng = np.random.default_rng(SEED)
+        for begin in range(0, num_rows, 1 << 20):
+            yield columns(rng, min(1 << 20, num_rows - begin))
+
+    schema = columns(np.random.default_rng(SEED), 1).schema
+    reader = pa.RecordBatchReader.from_batches(schema, batches())
+    croupier.connect(str(folder)).create_table(name, reader)

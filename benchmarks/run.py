@@ -1,13 +1,14 @@
 """Measure readers side by side, and print ratios.
 
     ./run bench [--quick | --full] [--parts NAME …] [--tables NAME …] [--peers NAME …]
-                [--repeats N] [--json FILE]
+                [--repeats N] [--json FILE] [--large]
 
 Part ``shuffle``: one epoch of every table in shuffled batches of 256 rows, all columns as Arrow.
 Parts ``access`` and ``growth``: scans, takes and opening, see run_access.py. Part ``write``:
-writing each table from memory, see run_write.py. All from a warm page cache. Every measurement is
-a fresh process; repeats are interleaved. Tables are made once in ``CROUPIER_BENCH_DATA`` (default:
-~/.cache/croupier-benchmarks).
+writing each table from memory, see run_write.py. Part ``permutations``: building orders of up to
+100 M rows, and with ``--large`` of 10^9, see run_permutations.py. All from a warm page cache. Every
+measurement is a fresh process; repeats are interleaved. Tables are made once in
+``CROUPIER_BENCH_DATA`` (default: ~/.cache/croupier-benchmarks).
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from typing import Any
 
 import datasets
 import run_access
+import run_permutations
 import run_write
 from measure import BATCH_SIZE
 
 FOLDER = pathlib.Path(__file__).parent
 GATHER = FOLDER.parent / "build" / "bench" / "benchmarks" / "croupier_gather"
-PARTS = ["shuffle", "access", "growth", "write"]
+PARTS = ["shuffle", "access", "growth", "write", "permutations"]
+# The parts that read the tables of `datasets.RECIPES`.
+PARTS_OF_TABLES = {"shuffle", "access", "write"}
 LIMIT = "gather"
 BASELINE = "lancedb_permutation"
 PEERS = ["croupier_stream", "croupier_take", BASELINE, "pylance_take", "arrow_take", LIMIT]
@@ -107,6 +111,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tables", nargs="+", choices=datasets.RECIPES, metavar="NAME")
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="NAME")
     parser.add_argument("--repeats", type=int)
+    parser.add_argument("--large", action="store_true", help="in permutations: 10^9 rows too")
     parser.add_argument("--json", type=pathlib.Path, help="file for every single figure")
     return parser.parse_args()
 
@@ -136,6 +141,8 @@ def main() -> None:
     report: dict[str, Any] = {"machine": describe_machine(), "batch_size": BATCH_SIZE}
     print(f"{describe_machine()}; batches of {BATCH_SIZE}; median of {repeats}")
     names = arguments.tables or datasets.RECIPES
+    if not PARTS_OF_TABLES.intersection(arguments.parts):
+        names = []
     sets = [datasets.provide(name, full=arguments.full) for name in names]
     if "shuffle" in arguments.parts:
         max_seconds = 120.0 if arguments.full else 15.0
@@ -146,6 +153,11 @@ def main() -> None:
         report["growth"] = run_access.compare_growth(repeats)
     if "write" in arguments.parts:
         report["write"] = run_write.compare_writes(sets, repeats)
+    if "permutations" in arguments.parts:
+        sizes = [10_000_000, 100_000_000] if arguments.full else [1_000_000, 10_000_000]
+        report["permutations"] = run_permutations.compare_permutations(sizes, repeats)
+        if arguments.large:
+            report["large"] = run_permutations.build_large()
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 

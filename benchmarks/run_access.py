@@ -52,9 +52,9 @@ def median(runs: list[Figures], figure: str) -> float:
     return statistics.median(run[figure] for run in runs)
 
 
-def milliseconds(runs: list[Figures]) -> str:
-    """Show the median and the spread of the times."""
-    times = [run["seconds"] * 1e3 for run in runs]
+def milliseconds(runs: list[Figures], figure: str = "seconds") -> str:
+    """Show the median and the spread of a time."""
+    times = [run[figure] * 1e3 for run in runs]
     digits = 3 if statistics.median(times) < 1 else 1 if statistics.median(times) < 100 else 0
     low, mid, high = (
         f"{t:,.{digits}f}" for t in (min(times), statistics.median(times), max(times))
