@@ -25,7 +25,7 @@ class KeyedBijection {
   uint64_t Map(uint64_t value) const;
   /// Undo Map.
   uint64_t Unmap(uint64_t value) const;
-  /// Map each value in place.
+  /// Map each value in place; many cost a third of what they do one by one.
   void MapAll(std::span<uint64_t> values) const;
 
  private:
@@ -35,13 +35,14 @@ class KeyedBijection {
   static constexpr int kRounds = 12;
 
   uint64_t Encrypt(uint64_t value) const;
+  void EncryptAll(std::span<uint64_t> values) const;
   uint64_t Decrypt(uint64_t value) const;
 
   uint64_t num_values_;
   int high_bits_ = 0;
   int low_bits_ = 0;
   int num_rounds_ = kRounds;
-  std::array<uint64_t, kTinyRounds> round_keys_;
+  std::array<uint64_t, kTinyRounds> round_keys_{};  // the first num_rounds_
 };
 
 }  // namespace croupier

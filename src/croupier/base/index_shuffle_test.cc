@@ -91,12 +91,17 @@ TEST(KeyedBijectionTest, WorksUpToTheLargestTable) {
 }
 
 TEST(KeyedBijectionTest, MapAllDoesWhatMapDoes) {
-  const KeyedBijection bijection(1000, 1);
-  std::vector<uint64_t> values = {0, 999, 5, 5, 17};
-  auto expected = values;
-  for (auto& value : expected) value = bijection.Map(value);
-  bijection.MapAll(values);
-  EXPECT_EQ(values, expected);
+  for (const uint64_t num_values : {1, 2, 3, 16, 17, 257, 1000, 1025, 1 << 20}) {
+    const KeyedBijection bijection(num_values, 5);
+    for (const size_t count : {0, 1, 7, 8, 255, 256, 257, 1000}) {
+      std::vector<uint64_t> values(count);
+      for (size_t i = 0; i < count; ++i) values[i] = i * 7919 % num_values;
+      std::vector<uint64_t> expected = values;
+      for (uint64_t& value : expected) value = bijection.Map(value);
+      bijection.MapAll(values);
+      EXPECT_EQ(values, expected) << count << " of " << num_values;
+    }
+  }
 }
 
 TEST(KeyedBijectionTest, EveryOrderOfAFewValuesIsAsLikely) {

@@ -1,6 +1,7 @@
 #include "croupier/permutation/position_shuffle.h"
 
 #include <algorithm>
+#include <array>
 
 namespace croupier::permutation {
 
@@ -30,20 +31,22 @@ PositionShuffle::PositionShuffle(uint64_t num_rows, const ShuffleSpec& spec, uin
 }
 
 void PositionShuffle::MixWindows(std::span<uint64_t> positions) const {
-  uint64_t begin = 0;
-  uint64_t end = 0;  // of the window that `rows` is of
-  KeyedBijection rows(0, 0);
-  for (uint64_t& position : positions) {
-    if (position < begin || position >= end) {
-      const uint64_t window = Pad(position) / window_rows_;
-      const uint64_t padded_begin = window * window_rows_;
-      begin = Unpad(padded_begin);
-      const uint64_t padded_rows = num_rows_ + num_missing_;
-      end = padded_rows - padded_begin <= window_rows_ ? num_rows_
-                                                       : Unpad(padded_begin + window_rows_);
-      rows = KeyedBijection(end - begin, DeriveKey(key_, "window", window));
+  const uint64_t padded_rows = num_rows_ + num_missing_;
+  while (!positions.empty()) {
+    const uint64_t window = Pad(positions.front()) / window_rows_;
+    const uint64_t padded_begin = window * window_rows_;
+    const uint64_t begin = Unpad(padded_begin);
+    const uint64_t end =
+        padded_rows - padded_begin <= window_rows_ ? num_rows_ : Unpad(padded_begin + window_rows_);
+    // Those that lie in this window are mapped together.
+    size_t count = 0;
+    while (count < positions.size() && positions[count] >= begin && positions[count] < end) {
+      positions[count++] -= begin;
     }
-    position = begin + rows.Map(position - begin);
+    const auto rows = positions.first(count);
+    KeyedBijection(end - begin, DeriveKey(key_, "window", window)).MapAll(rows);
+    for (uint64_t& position : rows) position += begin;
+    positions = positions.subspan(count);
   }
 }
 
@@ -53,15 +56,25 @@ void PositionShuffle::MapAll(std::span<uint64_t> positions) const {
     clumps_.MapAll(positions);
     return;
   }
-  uint64_t place = UINT64_MAX;  // in the order of clumps
-  uint64_t first_row = 0;       // of the clump there
-  for (uint64_t& position : positions) {
-    const uint64_t padded = Pad(position);
-    if (padded / clump_size_ != place) {
-      place = padded / clump_size_;
-      first_row = clumps_.Map(place) * clump_size_;
+  constexpr size_t kChunk = 256;
+  std::array<uint64_t, kChunk> places;  // in the order of clumps, of each position
+  std::array<uint64_t, kChunk> clumps;  // of each run of positions in one place
+  while (!positions.empty()) {
+    const auto chunk = positions.first(std::min(kChunk, positions.size()));
+    positions = positions.subspan(chunk.size());
+    size_t num_clumps = 0;
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      const uint64_t padded = Pad(chunk[i]);
+      places[i] = padded / clump_size_;
+      chunk[i] = padded % clump_size_;
+      if (i == 0 || places[i] != places[i - 1]) clumps[num_clumps++] = places[i];
     }
-    position = first_row + padded % clump_size_;
+    clumps_.MapAll(std::span(clumps).first(num_clumps));
+    size_t clump = 0;
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      if (i > 0 && places[i] != places[i - 1]) ++clump;
+      chunk[i] += clumps[clump] * clump_size_;
+    }
   }
 }
 
