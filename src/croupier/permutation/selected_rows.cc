@@ -52,7 +52,7 @@ arrow::Status SelectedRows::Scan(const char* number_column, const Visit& visit) 
       return arrow::Status::TypeError("column '", number_column, "' of ", base_->location(),
                                       " must be uint64 without nulls");
     }
-    keys.assign(static_cast<size_t>(batch->num_rows()), 0);
+    keys.resize(static_cast<size_t>(batch->num_rows()));  // of zeros, where nothing computes them
     if (keys_.has_value()) ARROW_RETURN_NOT_OK(keys_->compute(*batch, keys));
     const auto* numbers = static_cast<const arrow::UInt64Array&>(*rows).raw_values();
     ARROW_RETURN_NOT_OK(visit({numbers, keys.size()}, keys));
