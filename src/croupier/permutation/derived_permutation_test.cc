@@ -188,6 +188,7 @@ TEST(DerivedPermutationTest, AJoinCanBeInOneOrderOverAll) {
     std::iota(positions.begin(), positions.end(), uint64_t{0});
     permutation::PositionShuffle(60, spec, "join", 0).MapAll(positions);
     Ids expected;
+    expected.reserve(positions.size());
     for (const uint64_t position : positions) expected.push_back(ids[position]);
     EXPECT_EQ(AllRowIds(*Permutation::Join(parts, spec).ValueOrDie()), expected);
   }

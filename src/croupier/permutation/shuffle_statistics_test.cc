@@ -40,7 +40,7 @@ Order OfRows(uint64_t seed) { return Shuffled(31, {seed, 1, 1}); }
 // The order of clumps of eight rows, of which the last has five.
 Order OfClumps(uint64_t seed) {
   Order clumps;
-  for (const uint64_t row : Shuffled(31 * 8 - 3, {seed, 8, 1})) {
+  for (const uint64_t row : Shuffled(uint64_t{31} * 8 - 3, {seed, 8, 1})) {
     if (row % 8 == 0) clumps.push_back(row / 8);
   }
   return clumps;
@@ -49,7 +49,7 @@ Order OfClumps(uint64_t seed) {
 // The order of the rows of the second window, of three clumps of eleven rows, as numbers among the
 // rows of that window.
 Order InAWindow(uint64_t seed) {
-  constexpr uint64_t kNumRows = 33 * 4;
+  constexpr uint64_t kNumRows = uint64_t{33} * 4;
   Order numbers(kNumRows);
   Order rows = InOrder(33);
   for (uint64_t& row : rows) row += 33;
@@ -90,6 +90,7 @@ using Orders = std::vector<Order>;
 
 Orders OrdersOf(Order (*order_of)(uint64_t seed)) {
   Orders orders;
+  orders.reserve(kNumSeeds + 1);
   for (uint64_t seed = 0; seed <= kNumSeeds; ++seed) orders.push_back(order_of(seed));
   return orders;
 }

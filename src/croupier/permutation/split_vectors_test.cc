@@ -38,6 +38,7 @@ uint64_t Number(const Json& text) { return std::stoull(text.get<std::string>());
 
 std::vector<uint64_t> Numbers(const Json& texts) {
   std::vector<uint64_t> numbers;
+  numbers.reserve(texts.size());
   for (const Json& text : texts) numbers.push_back(Number(text));
   return numbers;
 }

@@ -76,6 +76,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> MinimalTable::Take(
     std::span<const uint64_t> row_ids, const std::vector<std::string>& columns,
     const ReadOptions& options) const {
   std::vector<uint64_t> ranks;
+  ranks.reserve(row_ids.size());
   for (const uint64_t row_id : row_ids) ranks.push_back((row_id - 5) / 3);
   ARROW_ASSIGN_OR_RAISE(auto batch, rows_->TakeOffsets(ranks, columns, options));
   return WithRowIds(std::move(batch));
@@ -143,6 +144,7 @@ std::vector<uint64_t> MappedRows(const PermutationTable& table, int64_t split) {
 
 std::vector<std::vector<uint64_t>> MappedSplits(const PermutationTable& table) {
   std::vector<std::vector<uint64_t>> splits;
+  splits.reserve(static_cast<size_t>(table.num_splits()));
   for (int64_t i = 0; i < table.num_splits(); ++i) splits.push_back(MappedRows(table, i));
   return splits;
 }
