@@ -31,7 +31,7 @@ MANY_ROWS = 100_000_000
 
 LARGE_ROWS = 1_000_000_000
 LARGE_CASE = "filter runs + shuffle"
-LARGE_ADDRESS_SPACE_BYTES = 4 << 30
+LARGE_ADDRESS_SPACE_BYTES = 4_000_000_000
 
 Figures = dict[str, Any]
 
@@ -125,7 +125,7 @@ def build_large() -> Figures:
     print(
         f"\n**Large**: {LARGE_CASE} of {LARGE_ROWS:,} rows ({size / 1e6:,.0f} MB of files), of "
         f"which {outcome['rows_selected']:,} are kept; address space of the process limited to "
-        f"{LARGE_ADDRESS_SPACE_BYTES >> 30} GiB\n\n"
+        f"{LARGE_ADDRESS_SPACE_BYTES / 1e9:g} GB\n\n"
         f"- built in {outcome['build_seconds']:.1f} s ({outcome['build_cpu_seconds']:.1f} s of CPU)"
         f", first batch after {outcome['first_batch_seconds']:.1f} s\n"
         f"- peak of resident memory above the start: {outcome['peak_bytes'] / 1e6:,.0f} MB, "
