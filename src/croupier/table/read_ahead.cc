@@ -100,8 +100,9 @@ bool ReadAhead::MayStartWindow() const {
   if (next_batch_ >= plan_.num_batches()) return false;
   if (windows_.empty()) return true;
   const auto rows = plan_.Batches(next_batch_, BatchesOfNextWindow()).num_rows();
-  // Before the first window is made its rows weigh nothing yet: one window a thread, no more.
-  if (bytes_per_row_ == 0) return std::ssize(windows_) < num_threads_;
+  // Before the first window is made its rows weigh nothing yet. It is a single batch, which would
+  // come later if others opened the same files and took the processor beside it.
+  if (bytes_per_row_ == 0) return false;
   return static_cast<double>(bytes_in_windows_) + bytes_per_row_ * static_cast<double>(rows) <=
          static_cast<double>(options_.budget_bytes);
 }
