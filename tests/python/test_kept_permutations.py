@@ -193,6 +193,16 @@ class TestPins:
         with pytest.raises(ValueError, match="was changed after it was kept"):
             Permutations(table, database.open_table("order"))
 
+    def test_rows_that_changed_places_are_noticed(self, uri):
+        database = croupier.connect(uri)
+        table = database.open_table("t")
+        builder = permutation_builder(table).filter("k = 1").shuffle(seed=1)
+        order = builder.execute().persist(database, "order")
+        rows = order.to_arrow()
+        order.add(rows.take(list(reversed(range(len(rows))))), "overwrite")
+        with pytest.raises(ValueError, match="was changed after it was kept"):
+            Permutations(table, database.open_table("order"))
+
     def test_rows_of_no_split_are_left_out(self, uri):
         database = croupier.connect(uri)
         rows = pa.table(

@@ -31,6 +31,7 @@ using permutation::SplitListsBuilder;
 using permutation::TableParts;
 
 constexpr int64_t kBatchRows = 65536;
+constexpr char kListHashKey[] = "croupier.list_hash";
 // No table has a row of the largest number.
 constexpr uint64_t kRowIdLimit = UINT64_MAX;
 
@@ -129,6 +130,61 @@ bool TakeBytes(std::string_view* bytes, std::string_view* part) {
   return true;
 }
 
+ScanOptions ScanOfRows(const ReadOptions& options) {
+  ScanOptions scan;
+  static_cast<ReadOptions&>(scan) = options;
+  scan.columns = {"row_id", "split_id"};
+  scan.batch_rows = kBatchRows;
+  return scan;
+}
+
+// The row ids of each split of a permutation table.
+arrow::Result<permutation::SplitLists> ReadLists(const TableSource& rows, size_t min_splits,
+                                                 const BuildOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(auto spill, permutation::SpillFile::Make(options));
+  SplitListsBuilder lists(std::move(spill));
+  ARROW_ASSIGN_OR_RAISE(const auto reader, rows.Scan(ScanOfRows(options)));
+  while (true) {
+    ARROW_RETURN_NOT_OK(options.cancel->Check());
+    std::shared_ptr<arrow::RecordBatch> batch;
+    ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
+    if (batch == nullptr) return lists.Finish(min_splits);
+    ARROW_RETURN_NOT_OK(AppendRows(*batch, &lists));
+  }
+}
+
+// The rows of a reader with other metadata.
+class RowsOfSchema : public arrow::RecordBatchReader {
+ public:
+  RowsOfSchema(std::shared_ptr<arrow::RecordBatchReader> rows,
+               std::shared_ptr<arrow::Schema> schema)
+      : rows_(std::move(rows)), schema_(std::move(schema)) {}
+
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+    ARROW_RETURN_NOT_OK(rows_->ReadNext(batch));
+    if (*batch == nullptr) return arrow::Status::OK();
+    *batch = (*batch)->ReplaceSchemaMetadata(schema_->metadata());
+    return arrow::Status::OK();
+  }
+
+ private:
+  const std::shared_ptr<arrow::RecordBatchReader> rows_;
+  const std::shared_ptr<arrow::Schema> schema_;
+};
+
+int64_t NumRows(const OrderSpec& spec) {
+  int64_t num_rows = 0;
+  for (const int64_t size : spec.split_sizes) num_rows += spec.shard.NumRows(size);
+  return num_rows;
+}
+
+arrow::Status WasChanged(const TableSource& kept, const std::string& order) {
+  return arrow::Status::Invalid("the permutation table ", kept.location(),
+                                " was changed after it was kept: its rows are not those of ",
+                                order);
+}
+
 }  // namespace
 
 arrow::Result<VersionRef> PermutationTable::BaseOf(const TableSource& kept) {
@@ -160,28 +216,16 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Read(
                                     " names two versions of its base table");
     }
   }
-  if (spec.has_value() && spec->is_computed() && num_rows == 0) {
+  if (spec.has_value() && spec->is_computed()) {
+    // Its rows, where it has any, are for others: these are computed.
+    if (num_rows != 0 && num_rows != NumRows(*spec)) return WasChanged(kept, order);
     parts.spec = *std::move(spec);
     ARROW_ASSIGN_OR_RAISE(auto table, FromParts(std::move(parts)));
     ARROW_RETURN_NOT_OK(table->CheckBase(base));
     return table;
   }
-  ARROW_ASSIGN_OR_RAISE(auto spill, permutation::SpillFile::Make(options));
-  SplitListsBuilder lists(std::move(spill));
-  ScanOptions scan;
-  static_cast<ReadOptions&>(scan) = options;
-  scan.columns = {"row_id", "split_id"};
-  scan.batch_rows = kBatchRows;
-  ARROW_ASSIGN_OR_RAISE(const auto reader, kept.Scan(scan));
-  while (true) {
-    ARROW_RETURN_NOT_OK(options.cancel->Check());
-    std::shared_ptr<arrow::RecordBatch> batch;
-    ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
-    if (batch == nullptr) break;
-    ARROW_RETURN_NOT_OK(AppendRows(*batch, &lists));
-  }
   const size_t num_known = spec.has_value() ? spec->split_sizes.size() : parts.split_names.size();
-  ARROW_ASSIGN_OR_RAISE(parts.lists, lists.Finish(num_known));
+  ARROW_ASSIGN_OR_RAISE(parts.lists, ReadLists(kept, num_known, options));
   parts.spec.base_version = base_version.value_or(base.version());
   ARROW_ASSIGN_OR_RAISE(const int64_t num_base_rows, base.CountRows());
   parts.spec.num_base_rows = spec.has_value() ? spec->num_base_rows : num_base_rows;
@@ -194,11 +238,8 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Read(
     for (size_t i = 0; fits && i < parts.lists.size(); ++i) {
       fits = parts.lists[i]->size() == spec->shard.NumRows(spec->split_sizes[i]);
     }
-    if (!fits) {
-      return arrow::Status::Invalid("the permutation table ", kept.location(),
-                                    " was changed after it was kept: its rows are not those of ",
-                                    order);
-    }
+    const std::string hash = MetadataOf(schema, kListHashKey);
+    if (!fits || (!hash.empty() && hash != parts.spec.list_hash)) return WasChanged(kept, order);
   }
   ARROW_ASSIGN_OR_RAISE(auto table, FromParts(std::move(parts)));
   ARROW_RETURN_NOT_OK(table->CheckBase(base));
@@ -210,17 +251,24 @@ arrow::Status PermutationTable::Keep(const std::shared_ptr<const TableSource>& b
                                      const CreateOptions& create,
                                      const LanceOptions& options) const {
   ARROW_ASSIGN_OR_RAISE(const auto rows, AsTable(base));
-  std::shared_ptr<arrow::RecordBatchReader> reader;
-  if (materialize || !spec().is_computed()) {
-    ScanOptions scan;
-    scan.columns = {"row_id", "split_id"};
-    scan.batch_rows = kBatchRows;
-    scan.cancel = create.cancel;
-    ARROW_ASSIGN_OR_RAISE(reader, rows->Scan(scan));
-  } else {
-    ARROW_ASSIGN_OR_RAISE(reader, arrow::RecordBatchReader::Make({}, schema()));
+  if (spec().is_computed() && !materialize) {
+    ARROW_ASSIGN_OR_RAISE(auto none, arrow::RecordBatchReader::Make({}, schema()));
+    return TableWriter::Create(uri, none, create, options).status();
   }
-  return TableWriter::Create(uri, reader, create, options).status();
+  BuildOptions read;
+  read.cancel = create.cancel;
+  auto kept_schema = schema();
+  if (!spec().is_computed()) {
+    // Who reads the rows can tell whether they are still the same.
+    ARROW_ASSIGN_OR_RAISE(const auto lists, ReadLists(*rows, spec().split_sizes.size(), read));
+    auto metadata = kept_schema->metadata()->Copy();
+    metadata->Append(kListHashKey, HexDigits(permutation::HashOfLists(lists)));
+    kept_schema = kept_schema->WithMetadata(std::move(metadata));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto reader, rows->Scan(ScanOfRows(read)));
+  return TableWriter::Create(uri, std::make_shared<RowsOfSchema>(reader, kept_schema), create,
+                             options)
+      .status();
 }
 
 std::string PermutationTable::Serialize() const {
