@@ -28,7 +28,7 @@ struct EncodingKeys {
   int64_t minichunk_bytes = 4096;
   int64_t dictionary_divisor = 2;
   double dictionary_size_ratio = 0.8;
-  int64_t dictionary_max_bytes = int64_t{8} << 20;
+  int64_t dictionary_max_bytes = int64_t{1} << 20;
   /// How the items of dictionaries are compressed; none: not at all. From format 2.2 on.
   std::optional<CompressionScheme> dictionary_scheme = CompressionScheme::kLz4;
   std::optional<int> dictionary_level;
