@@ -79,7 +79,7 @@ class ComputedTable : public TableSource {
         return arrow::Status::Invalid("there is a column '", column.name, "' already");
       }
       ARROW_ASSIGN_OR_RAISE(auto bound, column.expression.Bind(all));
-      Column made{column.name, {}, nullptr};
+      Column made{std::move(column.name), {}, nullptr};
       arrow::FieldVector inputs;
       for (const ColumnPath& path : bound.columns()) {
         if (std::find(made.inputs.begin(), made.inputs.end(), path.front()) != made.inputs.end()) {
@@ -89,7 +89,7 @@ class ComputedTable : public TableSource {
         inputs.push_back(all->GetFieldByName(path.front()));
       }
       ARROW_ASSIGN_OR_RAISE(bound, column.expression.Bind(arrow::schema(std::move(inputs))));
-      fields.push_back(arrow::field(column.name, bound.type()));
+      fields.push_back(arrow::field(made.name, bound.type()));
       made.expression = std::make_shared<const BoundExpression>(std::move(bound));
       table->columns_.push_back(std::move(made));
     }
