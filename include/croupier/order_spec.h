@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <arrow/result.h>
+#include <arrow/status.h>
 
 namespace croupier {
 
@@ -20,6 +21,8 @@ struct ShuffleSpec {
   int64_t window_clumps = 1;  ///< clumps of a window; at least 1, which leaves clumps as they are
 
   bool operator==(const ShuffleSpec&) const = default;
+  /// Invalid for sizes below 1.
+  arrow::Status Check() const;
 };
 
 /// What becomes of rows that cannot be dealt out evenly.
@@ -37,6 +40,8 @@ struct ShardSpec {
   Remainder remainder = Remainder::kSpread;
 
   bool operator==(const ShardSpec&) const = default;
+  /// Invalid unless `index` is in [0, num_shards).
+  arrow::Status Check() const;
   /// The rows that a split of `num_rows` leaves.
   int64_t NumRows(int64_t num_rows) const;
 };

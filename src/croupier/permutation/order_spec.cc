@@ -97,6 +97,21 @@ arrow::Result<OrderSpec> ParseFirstForm(std::string_view rest, const std::string
 
 }  // namespace
 
+arrow::Status ShuffleSpec::Check() const {
+  if (clump_size <= 0) {
+    return arrow::Status::Invalid("clump_size must be greater than 0: ", clump_size);
+  }
+  if (window_clumps <= 0) {
+    return arrow::Status::Invalid("window_clumps must be greater than 0: ", window_clumps);
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status ShardSpec::Check() const {
+  if (index >= 0 && index < num_shards) return arrow::Status::OK();
+  return arrow::Status::Invalid("a shard is in [0, num_shards): ", index, " of ", num_shards);
+}
+
 int64_t ShardSpec::NumRows(int64_t num_rows) const {
   const int64_t quotient = num_rows / num_shards;
   const int64_t rest = num_rows % num_shards;

@@ -95,9 +95,7 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::Join(
     const std::vector<std::shared_ptr<const Permutation>>& parts,
     const std::optional<ShuffleSpec>& shuffle) {
   if (parts.empty()) return arrow::Status::Invalid("at least one permutation must be joined");
-  if (shuffle.has_value() && (shuffle->clump_size < 1 || shuffle->window_clumps < 1)) {
-    return arrow::Status::Invalid("clump_size and window_clumps must be greater than 0");
-  }
+  if (shuffle.has_value()) ARROW_RETURN_NOT_OK(shuffle->Check());
   const Impl& first = *parts.front()->impl_;
   std::vector<PositionMapPtr> maps;
   int64_t num_rows = 0;
@@ -132,10 +130,7 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::Slice(int64_t beg
 }
 
 arrow::Result<std::shared_ptr<const Permutation>> Permutation::Shard(const ShardSpec& shard) const {
-  if (shard.index < 0 || shard.index >= shard.num_shards) {
-    return arrow::Status::Invalid("a shard is in [0, num_shards): ", shard.index, " of ",
-                                  shard.num_shards);
-  }
+  ARROW_RETURN_NOT_OK(shard.Check());
   return impl_->With(
       permutation::MapSteps(impl_->map, shard.index, shard.num_shards, shard.NumRows(num_rows())));
 }

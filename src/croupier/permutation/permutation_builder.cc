@@ -24,13 +24,9 @@ uint64_t DrawSeed() {
 
 arrow::Result<ShuffleSpec> MakeShuffle(std::optional<uint64_t> seed, int64_t clump_size,
                                        int64_t window_clumps) {
-  if (clump_size <= 0) {
-    return arrow::Status::Invalid("clump_size must be greater than 0: ", clump_size);
-  }
-  if (window_clumps <= 0) {
-    return arrow::Status::Invalid("window_clumps must be greater than 0: ", window_clumps);
-  }
-  return ShuffleSpec{seed.has_value() ? *seed : DrawSeed(), clump_size, window_clumps};
+  const ShuffleSpec shuffle{seed.has_value() ? *seed : DrawSeed(), clump_size, window_clumps};
+  ARROW_RETURN_NOT_OK(shuffle.Check());
+  return shuffle;
 }
 
 }  // namespace
@@ -94,10 +90,7 @@ arrow::Status PermutationBuilder::Shuffle(std::optional<uint64_t> seed, int64_t 
 
 arrow::Status PermutationBuilder::Shard(ShardSpec shard) {
   ARROW_RETURN_NOT_OK(CheckNotConsumed());
-  if (shard.index < 0 || shard.index >= shard.num_shards) {
-    return arrow::Status::Invalid("a shard is in [0, num_shards): ", shard.index, " of ",
-                                  shard.num_shards);
-  }
+  ARROW_RETURN_NOT_OK(shard.Check());
   shard_ = shard;
   return arrow::Status::OK();
 }

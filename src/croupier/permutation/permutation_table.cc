@@ -7,9 +7,9 @@
 #include <arrow/status.h>
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
+#include <nlohmann/json.hpp>
 
 #include "croupier/permutation.h"
-#include "croupier/permutation/json_string.h"
 #include "croupier/permutation/position_shuffle.h"
 #include "croupier/permutation/table_parts.h"
 
@@ -26,7 +26,7 @@ std::shared_ptr<arrow::Schema> MakeSchema(const TableParts& parts) {
     std::string names = "[";
     for (const auto& name : parts.split_names) {
       if (names.size() > 1) names += ", ";
-      names += permutation::JsonString(name);
+      names += nlohmann::json(name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     }
     metadata->Append("split_names", names + "]");
   }
@@ -56,11 +56,10 @@ arrow::Status CheckSizes(const OrderSpec& spec) {
     return arrow::Status::Invalid("an order has 1 to ", OrderSpec::kMaxSplits,
                                   " splits: ", spec.split_sizes.size());
   }
-  const ShuffleSpec shuffle = spec.shuffle.value_or(ShuffleSpec());
-  if (shuffle.clump_size < 1 || shuffle.window_clumps < 1 || spec.split_shuffle.clump_size < 1 ||
-      spec.split_shuffle.window_clumps != 1) {
-    return arrow::Status::Invalid(
-        "clumps and windows are of at least 1, and splits are cut without windows");
+  ARROW_RETURN_NOT_OK(spec.shuffle.value_or(ShuffleSpec()).Check());
+  ARROW_RETURN_NOT_OK(spec.split_shuffle.Check());
+  if (spec.split_shuffle.window_clumps != 1) {
+    return arrow::Status::Invalid("splits are cut without windows");
   }
   int64_t rest = spec.split == OrderSpec::Split::kListed ? INT64_MAX : spec.num_selected_rows;
   for (const int64_t size : spec.split_sizes) {
@@ -74,11 +73,7 @@ arrow::Status CheckSizes(const OrderSpec& spec) {
       spec.split_sizes != std::vector<int64_t>{spec.num_selected_rows}) {
     return arrow::Status::Invalid("an order without splits has all rows that are selected");
   }
-  const ShardSpec& shard = spec.shard;
-  if (shard.index < 0 || shard.index >= shard.num_shards) {
-    return arrow::Status::Invalid("shard ", shard.index, " of ", shard.num_shards);
-  }
-  return arrow::Status::OK();
+  return spec.shard.Check();
 }
 
 arrow::Status CheckNames(const std::vector<std::string>& names, size_t num_splits) {
