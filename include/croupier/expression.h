@@ -95,6 +95,10 @@ class Expression {
   ///         function; each with a caret under the place
   arrow::Result<BoundExpression> Bind(std::shared_ptr<arrow::Schema> schema) const;
 
+  /// Bind to the columns that it names alone, whole, each once: those of the `schema()` of the
+  /// result. Errors as for Bind.
+  arrow::Result<BoundExpression> BindToInputs(const std::shared_ptr<arrow::Schema>& schema) const;
+
   /// Bind as the filter of a scan: the value must be boolean.
   ///
   /// `regexp_match` stands for whether there is a match.

@@ -64,6 +64,19 @@ arrow::Result<BoundExpression> Expression::Bind(std::shared_ptr<arrow::Schema> s
   return Bind(std::move(schema), /*is_filter=*/false);
 }
 
+arrow::Result<BoundExpression> Expression::BindToInputs(
+    const std::shared_ptr<arrow::Schema>& schema) const {
+  ARROW_ASSIGN_OR_RAISE(const auto bound, Bind(schema));
+  arrow::FieldVector inputs;
+  for (const ColumnPath& path : bound.columns()) {
+    const bool is_there = std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
+      return input->name() == path.front();
+    });
+    if (!is_there) inputs.push_back(schema->GetFieldByName(path.front()));
+  }
+  return Bind(arrow::schema(std::move(inputs)));
+}
+
 arrow::Result<BoundExpression> Expression::BindFilter(std::shared_ptr<arrow::Schema> schema) const {
   return Bind(std::move(schema), /*is_filter=*/true);
 }

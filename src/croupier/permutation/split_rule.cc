@@ -75,28 +75,18 @@ arrow::Status ReadSplitIds(const arrow::Array& values, std::span<uint64_t> keys)
 arrow::Result<RowKeys> CalculatedSplit(const SplitRule& rule,
                                        const std::shared_ptr<arrow::Schema>& base_schema) {
   ARROW_ASSIGN_OR_RAISE(const auto expression, Expression::Parse(rule.expression));
-  ARROW_ASSIGN_OR_RAISE(auto bound, expression.Bind(base_schema));
-  // Only the columns that it names are read.
-  RowKeys keys;
-  arrow::FieldVector fields;
-  for (const ColumnPath& path : bound.columns()) {
-    if (std::find(keys.columns.begin(), keys.columns.end(), path.front()) != keys.columns.end()) {
-      continue;
-    }
-    keys.columns.push_back(path.front());
-    fields.push_back(base_schema->GetFieldByName(path.front()));
-  }
-  const auto schema = arrow::schema(std::move(fields));
-  ARROW_ASSIGN_OR_RAISE(bound, expression.Bind(schema));
+  ARROW_ASSIGN_OR_RAISE(const auto bound, expression.BindToInputs(base_schema));
   if (!arrow::is_integer(bound.type()->id()) && bound.type()->id() != arrow::Type::BOOL) {
     return arrow::Status::TypeError("the number of a split must be an integer, not ",
                                     bound.type()->ToString(), ": ", rule.expression);
   }
-  keys.compute = [bound, schema](const arrow::RecordBatch& batch, std::span<uint64_t> split_ids) {
+  RowKeys keys;
+  keys.columns = bound.schema()->field_names();
+  keys.compute = [bound](const arrow::RecordBatch& batch, std::span<uint64_t> split_ids) {
     const auto& columns = batch.columns();
     const auto inputs = arrow::RecordBatch::Make(
-        schema, batch.num_rows(),
-        arrow::ArrayVector(columns.begin(), columns.begin() + schema->num_fields()));
+        bound.schema(), batch.num_rows(),
+        arrow::ArrayVector(columns.begin(), columns.begin() + bound.schema()->num_fields()));
     ARROW_ASSIGN_OR_RAISE(const auto values, bound.Evaluate(*inputs));
     return ReadSplitIds(*values, split_ids);
   };

@@ -78,17 +78,8 @@ class ComputedTable : public TableSource {
       if (all->GetFieldIndex(column.name) >= 0 || table->Find(column.name) != nullptr) {
         return arrow::Status::Invalid("there is a column '", column.name, "' already");
       }
-      ARROW_ASSIGN_OR_RAISE(auto bound, column.expression.Bind(all));
-      Column made{std::move(column.name), {}, nullptr};
-      arrow::FieldVector inputs;
-      for (const ColumnPath& path : bound.columns()) {
-        if (std::find(made.inputs.begin(), made.inputs.end(), path.front()) != made.inputs.end()) {
-          continue;
-        }
-        made.inputs.push_back(path.front());
-        inputs.push_back(all->GetFieldByName(path.front()));
-      }
-      ARROW_ASSIGN_OR_RAISE(bound, column.expression.Bind(arrow::schema(std::move(inputs))));
+      ARROW_ASSIGN_OR_RAISE(auto bound, column.expression.BindToInputs(all));
+      Column made{std::move(column.name), bound.schema()->field_names(), nullptr};
       fields.push_back(arrow::field(made.name, bound.type()));
       made.expression = std::make_shared<const BoundExpression>(std::move(bound));
       table->columns_.push_back(std::move(made));
