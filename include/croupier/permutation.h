@@ -206,6 +206,12 @@ class Permutation {
   const std::shared_ptr<const TableSource>& base() const;
   int64_t num_rows() const;
 
+  /// The same rows, read from the same table with other columns, as of WithComputedColumns.
+  ///
+  /// \return Invalid for a table of another version, branch, identity or number of rows
+  arrow::Result<std::shared_ptr<const Permutation>> WithBase(
+      std::shared_ptr<const TableSource> base) const;
+
   /// The `count` positions begin, begin + step, …; Invalid unless all are in [0, num_rows()).
   arrow::Result<std::shared_ptr<const Permutation>> Slice(int64_t begin, int64_t step,
                                                           int64_t count) const;

@@ -67,9 +67,8 @@ class Permutation:
         self.connection_factory: Callable[[str], Table] | None = None
         self._order = order
         self._selection = Selection.of_all(base_table)
-        self._rows: _core.Permutation | None = None
+        self._rows = order.open(base_table, permutation_table)
         self._told_of_rows_left_out = False
-        self._open()
 
     @classmethod
     def identity(cls, table: Table) -> Permutation:
@@ -416,7 +415,7 @@ class Permutation:
             IndexError: for a position out of range.
         """
         begin, end = self._window()
-        batch = self._open().take(offsets, self._selection.sources, begin, end, True)
+        batch = self._rows.take(offsets, self._selection.sources, begin, end, True)
         return self.transform_fn(rename_batch(pa.record_batch(batch), self.schema))
 
     @overload
@@ -447,7 +446,7 @@ class Permutation:
         parts = [f"{self.num_rows:,} rows × {self.num_columns} columns ({columns})"]
         if self.offset is not None or self.limit is not None:
             begin, end = self._window()
-            parts.append(f"positions {begin:,} to {end:,} of {self._open().num_rows:,}")
+            parts.append(f"positions {begin:,} to {end:,} of {self._rows.num_rows:,}")
         if self.permutation_table is None:
             parts.append("in storage order")
         else:
@@ -526,7 +525,8 @@ class Permutation:
             permutation_table = unpickle_permutation_table(base_table, state["permutation"])
         self.__init__(base_table, permutation_table, state["order"])  # type: ignore[misc]
         self._selection = Selection(base_table, state["selection"], state["expressions"])
-        self._rows = None
+        if self._selection.expressions:
+            self._rows = self._rows.with_base(self._selection.source)
         for name in ("batch_size", "transform_fn", "offset", "limit"):
             setattr(self, name, state[name])
         self.connection_factory = connection_factory
@@ -537,39 +537,22 @@ class Permutation:
         return changed
 
     def _with_selection(self, selection: Selection) -> Permutation:
-        changed = self._copy(_selection=selection)
+        rows = self._rows
         if selection.expressions != self._selection.expressions:
-            changed._rows = None
-        return changed
+            rows = rows.with_base(selection.source)
+        return self._copy(_selection=selection, _rows=rows)
 
     def _with_step(self, name: str, *arguments: Any) -> Permutation:
         """Change which rows are read, of those between skip and take."""
-        order = self._order
+        order, rows = self._order, self._rows
         begin, end = self._window()
-        if (begin, end) != (0, self._open().num_rows):
-            order = order.then("slice", begin, 1, end - begin)
-        changed = self._copy(
-            _order=order.then(name, *arguments), _rows=None, offset=None, limit=None
-        )
-        changed._open()
-        return changed
-
-    def _open(self) -> _core.Permutation:
-        """Give the rows in their order, with the columns that are computed."""
-        if self._rows is None:
-            if self.permutation_table is None and self._order == RowOrder():
-                plain = not self._selection.expressions
-                self._rows = (
-                    self.base_table._rows_in_order()
-                    if plain
-                    else _core.Permutation.make(self._selection.source)
-                )
-            else:
-                self._rows = self._order.open(self._selection.source, self.permutation_table)
-        return self._rows
+        if (begin, end) != (0, rows.num_rows):
+            order, rows = order.then(rows, "slice", begin, 1, end - begin)
+        order, rows = order.then(rows, name, *arguments)
+        return self._copy(_order=order, _rows=rows, offset=None, limit=None)
 
     def _with_window(self, offset: int | None, limit: int | None) -> Permutation:
-        num_rows = self._open().num_rows
+        num_rows = self._rows.num_rows
         for name, value in (("skip", offset), ("take", limit)):
             if value is not None and value < 0:
                 raise OverflowError(f"with_{name} of a negative number of rows: {value}")
@@ -593,7 +576,7 @@ class Permutation:
 
     def _window(self) -> tuple[int, int]:
         begin = self.offset or 0
-        return begin, self._open().num_rows if self.limit is None else begin + self.limit
+        return begin, self._rows.num_rows if self.limit is None else begin + self.limit
 
     def _start_loader(
         self,
@@ -606,7 +589,7 @@ class Permutation:
         _check_batch_size(batch_size)
         begin, end = self._window()
         return start_loader(
-            self._open(),
+            self._rows,
             columns=self._selection.sources,
             batch_rows=batch_size,
             begin=begin,

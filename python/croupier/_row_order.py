@@ -7,6 +7,7 @@ from typing import Any
 
 from croupier import _core
 from croupier._permutation_table import PermutationTable
+from croupier.table import Table
 
 
 @dataclass(frozen=True)
@@ -23,25 +24,30 @@ class RowOrder:
     interleave: bool = True
     steps: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
-    def then(self, name: str, *arguments: Any) -> RowOrder:
-        """Add a step."""
-        return replace(self, steps=(*self.steps, (name, arguments)))
+    def then(
+        self, rows: _core.Permutation, name: str, *arguments: Any
+    ) -> tuple[RowOrder, _core.Permutation]:
+        """Take a step from the rows of this order; gives the order and the rows behind it."""
+        order = replace(self, steps=(*self.steps, (name, arguments)))
+        return order, getattr(rows, name)(*arguments)
 
     def open(
-        self, source: _core.TableSource, permutation_table: PermutationTable | None
+        self, base_table: Table, permutation_table: PermutationTable | None
     ) -> _core.Permutation:
         """Make what reads the rows.
 
         Args:
-            source: the base table.
+            base_table: whose rows are read.
             permutation_table: None in storage order.
         """
-        core = None if permutation_table is None else permutation_table._core
-        parts = [_core.Permutation.make(source, core, split) for split in self.splits or (0,)]
-        rows = parts[0]
-        if len(parts) > 1:
-            assert core is not None
-            rows = _core.Permutation.join(parts, core.shuffle_seed if self.interleave else None)
+        if permutation_table is None:
+            rows = base_table._rows_in_order()
+        else:
+            core = permutation_table._core
+            source = base_table._source
+            parts = [_core.Permutation.make(source, core, split) for split in self.splits]
+            seed = core.shuffle_seed if self.interleave else None
+            rows = parts[0] if len(parts) == 1 else _core.Permutation.join(parts, seed)
         for name, arguments in self.steps:
             rows = getattr(rows, name)(*arguments)
         return rows

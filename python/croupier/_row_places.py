@@ -64,7 +64,7 @@ class PermutationPlaces:
     """A permutation of a table. Nothing is read from storage but what row ids need."""
 
     def __init__(self, permutation: Permutation):
-        self._rows = permutation._open()
+        self._rows = permutation._rows
         self._begin, end = permutation._window()
         self.num_rows = end - self._begin
         self.num_base_rows = len(permutation.base_table)

@@ -131,7 +131,7 @@ class Selection:
     def _with(self, columns: dict[str, str]) -> Selection:
         used = set(columns.values())
         kept = {name: text for name, text in self.expressions.items() if name in used}
-        changed = Selection(self._table, columns, self.expressions if kept else {})
+        changed = Selection(self._table, columns, kept)
         if changed.expressions == self.expressions:
             changed._source = self._source
         if any("." in source for source in columns.values()):

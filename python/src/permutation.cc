@@ -316,6 +316,12 @@ void RegisterPermutation(nb::module_& module) {
       .def_prop_ro("num_rows",
                    [](const PermutationHandle& self) { return self.permutation->num_rows(); })
       .def(
+          "with_base",
+          [](const PermutationHandle& self, const TableHandle& base) {
+            return PermutationHandle{ValueOrRaise(self.permutation->WithBase(base.source))};
+          },
+          nb::arg("base"))
+      .def(
           "slice",
           [](const PermutationHandle& self, int64_t begin, int64_t step, int64_t count) {
             return PermutationHandle{ValueOrRaise(self.permutation->Slice(begin, step, count))};

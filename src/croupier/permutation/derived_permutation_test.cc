@@ -4,6 +4,7 @@
 
 #include <arrow/array.h>
 #include <arrow/record_batch.h>
+#include <arrow/scalar.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
 #include <gtest/gtest.h>
@@ -69,6 +70,21 @@ TEST(DerivedPermutationTest, ASliceOfASliceIsASlice) {
   const auto whole = Shuffled(100);
   const auto slice = whole->Slice(90, -2, 40).ValueOrDie()->Slice(39, -3, 10).ValueOrDie();
   EXPECT_EQ(AllRowIds(*slice), Stepped(Stepped(AllRowIds(*whole), 90, -2, 40), 39, -3, 10));
+}
+
+TEST(DerivedPermutationTest, TheSameRowsAreReadWithOtherColumns) {
+  const auto whole = Shuffled(100);
+  const std::string column = whole->base()->schema()->field(0)->name();
+  auto expression = Expression::Parse(column + " + 1").ValueOrDie();
+  const auto wider = WithComputedColumns(whole->base(), {{"more", std::move(expression)}});
+  const auto other = whole->Slice(99, -1, 100).ValueOrDie()->WithBase(*wider).ValueOrDie();
+  EXPECT_EQ(AllRowIds(*other), Stepped(AllRowIds(*whole), 99, -1, 100));
+  const auto rows = other->TakeRange(0, 100, {"more", column}).ValueOrDie();
+  const auto more = rows->column(0)->GetScalar(5).ValueOrDie();
+  EXPECT_NE(more->ToString(), rows->column(1)->GetScalar(5).ValueOrDie()->ToString());
+  EXPECT_TRUE(whole->WithBase(std::make_shared<MinimalTable>(100, 8)).status().IsInvalid());
+  EXPECT_TRUE(whole->WithBase(std::make_shared<MinimalTable>(99)).status().IsInvalid());
+  EXPECT_TRUE(whole->WithBase(std::make_shared<MinimalTable>(100, 7, "b")).status().IsInvalid());
 }
 
 TEST(DerivedPermutationTest, ShardsDealEveryRowOnce) {
@@ -208,6 +224,7 @@ std::vector<int64_t> IntsOf(const Permutation& permutation, const std::string& c
   const auto batch = permutation.TakeRange(0, permutation.num_rows(), {column}).ValueOrDie();
   const auto& values = static_cast<const arrow::Int32Array&>(*batch->column(0));
   std::vector<int64_t> ints;
+  ints.reserve(static_cast<size_t>(values.length()));
   for (int64_t i = 0; i < values.length(); ++i) {
     ints.push_back(values.IsNull(i) ? INT64_MAX : values.Value(i));
   }

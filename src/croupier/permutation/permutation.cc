@@ -116,6 +116,21 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::Join(
 const std::shared_ptr<const TableSource>& Permutation::base() const { return impl_->base; }
 int64_t Permutation::num_rows() const { return impl_->map->num_rows(); }
 
+arrow::Result<std::shared_ptr<const Permutation>> Permutation::WithBase(
+    std::shared_ptr<const TableSource> base) const {
+  ARROW_ASSIGN_OR_RAISE(const int64_t num_base_rows, base->CountRows());
+  const TableSource& mine = *impl_->base;
+  if (base->version() != mine.version() || base->branch() != mine.branch() ||
+      base->identity() != mine.identity() || num_base_rows != impl_->num_base_rows) {
+    return arrow::Status::Invalid(base->location(), " at version ", base->version(),
+                                  " is not the table that is permuted, ", mine.location(),
+                                  " at version ", mine.version());
+  }
+  auto impl = std::make_unique<Impl>(*impl_);
+  impl->base = std::move(base);
+  return std::shared_ptr<const Permutation>(new Permutation(std::move(impl)));
+}
+
 arrow::Result<std::shared_ptr<const Permutation>> Permutation::Slice(int64_t begin, int64_t step,
                                                                      int64_t count) const {
   const auto is_position = [&](int64_t position) { return position >= 0 && position < num_rows(); };

@@ -11,6 +11,7 @@
 
 #include "croupier/permutation.h"
 #include "croupier/table/filtered_scan.h"
+#include "croupier/table/row_ids.h"
 #include "croupier/table/system_columns.h"
 
 namespace croupier {
@@ -73,16 +74,7 @@ class PermutationRows : public TableSource, public std::enable_shared_from_this<
 
   arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
       const ReadOptions& /*options*/) const override {
-    class Places : public RowIdIndex {
-     public:
-      explicit Places(int64_t num_rows) : num_rows_(num_rows) {}
-      int64_t num_rows() const override { return num_rows_; }
-      void Lookup(std::span<uint64_t> /*ranks_to_row_ids*/) const override {}
-
-     private:
-      const int64_t num_rows_;
-    };
-    return std::make_shared<Places>(table_->num_rows());
+    return std::make_shared<table::IdentityRowIds>(table_->num_rows());
   }
 
  private:

@@ -17,22 +17,12 @@
 #include "croupier/table/find_column.h"
 #include "croupier/table/pool_of.h"
 #include "croupier/table/row_id_array.h"
+#include "croupier/table/row_ids.h"
 #include "croupier/table/system_columns.h"
 
 namespace croupier {
 
 namespace {
-
-// Row ids 0 … num_rows - 1: every rank is its own row id.
-class IdentityRowIds : public RowIdIndex {
- public:
-  explicit IdentityRowIds(int64_t num_rows) : num_rows_(num_rows) {}
-  int64_t num_rows() const override { return num_rows_; }
-  void Lookup(std::span<uint64_t> /*ranks_to_row_ids*/) const override {}
-
- private:
-  int64_t num_rows_;
-};
 
 // Whether a system column is the number of the row: its id, address and offset are; its versions
 // are that of the table.
@@ -169,7 +159,7 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
 
   arrow::Result<std::shared_ptr<const RowIdIndex>> RowIds(
       const ReadOptions& /*options*/) const override {
-    return std::make_shared<IdentityRowIds>(rows_->num_rows());
+    return std::make_shared<table::IdentityRowIds>(rows_->num_rows());
   }
 
   arrow::Result<std::shared_ptr<const TableSource>> Checkout(

@@ -18,6 +18,17 @@ inline uint64_t RowAddress(uint64_t fragment_id, uint32_t offset) {
   return fragment_id << 32 | offset;
 }
 
+/// Row ids 0 … num_rows - 1: every rank is its own row id.
+class IdentityRowIds : public RowIdIndex {
+ public:
+  explicit IdentityRowIds(int64_t num_rows) : num_rows_(num_rows) {}
+  int64_t num_rows() const override { return num_rows_; }
+  void Lookup(std::span<uint64_t> /*ranks_to_row_ids*/) const override {}
+
+ private:
+  const int64_t num_rows_;
+};
+
 /// The rows of a fragment: those that are deleted, and what identifies each.
 struct FragmentIds {
   uint64_t id = 0;
