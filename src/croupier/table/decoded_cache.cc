@@ -1,6 +1,5 @@
 #include "croupier/table/decoded_cache.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <arrow/array/data.h>
@@ -18,7 +17,7 @@ constexpr int64_t kTakesOfDisuse = 64;
 }  // namespace
 
 DecodedPage::DecodedPage(DecodedCache* cache, int64_t num_chunks)
-    : cache_(cache), chunks_(static_cast<size_t>(num_chunks)) {
+    : cache_(cache), groups_((static_cast<size_t>(num_chunks) + kGroupChunks - 1) / kGroupChunks) {
   cache_->Register(this);
 }
 
@@ -29,7 +28,11 @@ std::vector<format::DecodedRows> DecodedPage::Find(const std::vector<int64_t>& c
   std::vector<format::DecodedRows> found;
   found.reserve(chunks.size());
   const std::lock_guard lock(mutex_);
-  for (const int64_t chunk : chunks) found.push_back(chunks_[static_cast<size_t>(chunk)]);
+  for (const int64_t chunk : chunks) {
+    const auto index = static_cast<size_t>(chunk);
+    const Group* const group = groups_[index / kGroupChunks].get();
+    found.push_back(group != nullptr ? (*group)[index % kGroupChunks] : format::DecodedRows{});
+  }
   return found;
 }
 
@@ -37,7 +40,10 @@ void DecodedPage::Insert(int64_t chunk, format::DecodedRows decoded, int64_t byt
   if (!cache_->Reserve(bytes)) return;
   {
     const std::lock_guard lock(mutex_);
-    auto& slot = chunks_[static_cast<size_t>(chunk)];
+    const auto index = static_cast<size_t>(chunk);
+    auto& group = groups_[index / kGroupChunks];
+    if (group == nullptr) group = std::make_unique<Group>();
+    auto& slot = (*group)[index % kGroupChunks];
     if (slot.array == nullptr) {
       slot = std::move(decoded);
       bytes_ += bytes;
@@ -50,7 +56,7 @@ void DecodedPage::Insert(int64_t chunk, format::DecodedRows decoded, int64_t byt
 
 int64_t DecodedPage::Clear() {
   const std::lock_guard lock(mutex_);
-  std::fill(chunks_.begin(), chunks_.end(), format::DecodedRows{});
+  for (auto& group : groups_) group.reset();
   return std::exchange(bytes_, 0);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -31,13 +32,17 @@ class DecodedPage {
 
  private:
   friend class DecodedCache;
+  // Chunks side by side. A page has room for the groups alone that were asked to remember some.
+  static constexpr size_t kGroupChunks = 32;
+  using Group = std::array<format::DecodedRows, kGroupChunks>;
+
   /// Forget every chunk; the bytes that were held.
   int64_t Clear();
 
   DecodedCache* const cache_;
   std::atomic<int64_t> last_use_{0};
-  std::mutex mutex_;  // guards chunks_ and bytes_; taken after the cache's mutex, never before it
-  std::vector<format::DecodedRows> chunks_;
+  std::mutex mutex_;  // guards groups_ and bytes_; taken after the cache's mutex, never before it
+  std::vector<std::unique_ptr<Group>> groups_;
   int64_t bytes_ = 0;
 };
 

@@ -25,7 +25,9 @@ namespace {
 using format::RowRun;
 
 // The end of a file that is read at once: footer, tables and, in most files, all column metadata.
-constexpr int64_t kTailBytes = 64 << 10;
+// In between it is what takes as long to read as two requests.
+constexpr int64_t kMinTailBytes = 4 << 10;
+constexpr int64_t kMaxTailBytes = 64 << 10;
 
 using FileByNumber = std::map<size_t, std::shared_ptr<CachedFile>>;
 
@@ -220,7 +222,9 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       ARROW_ASSIGN_OR_RAISE(auto object,
                             location->store->Open(location->path, location->size_bytes, cancel_));
       const int64_t size_bytes = object->size_bytes();
-      const int64_t tail_bytes = std::min(kTailBytes, size_bytes);
+      const int64_t two_requests_bytes = 2 * object->habits().coalesce.max_gap_bytes;
+      const int64_t tail_bytes =
+          std::min(std::clamp(two_requests_bytes, kMinTailBytes, kMaxTailBytes), size_bytes);
       Opening opening{file_number, std::move(object), {size_bytes - tail_bytes, tail_bytes}, 0, {}};
       opening.fetched = tails.Add(opening.object, opening.tail);
       openings.push_back(std::move(opening));
