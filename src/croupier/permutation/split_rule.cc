@@ -19,6 +19,7 @@
 #include "croupier/permutation/order_key.h"
 #include "croupier/permutation/order_text.h"
 #include "croupier/permutation/row_hash.h"
+#include "croupier/table/system_columns.h"
 
 namespace croupier::permutation {
 
@@ -75,7 +76,8 @@ arrow::Status ReadSplitIds(const arrow::Array& values, std::span<uint64_t> keys)
 arrow::Result<RowKeys> CalculatedSplit(const SplitRule& rule,
                                        const std::shared_ptr<arrow::Schema>& base_schema) {
   ARROW_ASSIGN_OR_RAISE(const auto expression, Expression::Parse(rule.expression));
-  ARROW_ASSIGN_OR_RAISE(const auto bound, expression.BindToInputs(base_schema));
+  ARROW_ASSIGN_OR_RAISE(const auto bound,
+                        expression.BindToInputs(table::WithSystemColumns(*base_schema)));
   if (!arrow::is_integer(bound.type()->id()) && bound.type()->id() != arrow::Type::BOOL) {
     return arrow::Status::TypeError("the number of a split must be an integer, not ",
                                     bound.type()->ToString(), ": ", rule.expression);

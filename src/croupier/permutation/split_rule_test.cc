@@ -256,6 +256,15 @@ TEST(SplitRuleTest, CalculatedSplitsTakeNumbersOfAnyIntegerType) {
   EXPECT_EQ(SplitsOf(base, Calculated("1"))[1].size(), 10u);
 }
 
+TEST(SplitRuleTest, CalculatedSplitsMayNameColumnsOfTheSystem) {
+  const auto rows = NumberedRows(10);
+  const Splits expected = {{0, 3, 6, 9}, {1, 4, 7}, {2, 5, 8}};
+  EXPECT_EQ(SplitsOf(InMemory(rows), Calculated("_rowid % 3")), expected);
+  EXPECT_EQ(SplitsOf(InMemory(rows), Calculated("_rowoffset % 3")), expected);
+  EXPECT_EQ(SplitsOf(std::make_shared<MinimalTable>(rows), Calculated("_rowid % 2")),
+            (Splits{{1, 3, 5, 7, 9}, {0, 2, 4, 6, 8}}));
+}
+
 TEST(SplitRuleTest, NullNumbersLeaveRowsOutOthersThatAreNoneAreErrors) {
   const auto base = InMemory(NumberedRows(10));
   EXPECT_EQ(SplitsOf(base, Calculated("case when id < 4 then 0 end")), (Splits{{0, 1, 2, 3}}));
