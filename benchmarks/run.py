@@ -6,7 +6,8 @@
 Part ``shuffle``: one epoch of every table in shuffled batches of 256 rows, all columns as Arrow.
 Parts ``access`` and ``growth``: scans, takes and opening, see run_access.py. Part ``write``:
 writing each table from memory, see run_write.py. Part ``permutations``: building orders of up to
-100 M rows, and with ``--large`` of 10^9, see run_permutations.py. All from a warm page cache. Every
+100 M rows, and with ``--large`` of 10^9, see run_permutations.py. Part ``import``: what starting a
+worker takes before it reads, see run_import.py. All from a warm page cache. Every
 measurement is a fresh process; repeats are interleaved. Tables are made once in
 ``CROUPIER_BENCH_DATA`` (default: ~/.cache/croupier-benchmarks).
 """
@@ -25,13 +26,14 @@ from typing import Any
 
 import datasets
 import run_access
+import run_import
 import run_permutations
 import run_write
 from measure import BATCH_SIZE
 
 FOLDER = pathlib.Path(__file__).parent
 GATHER = FOLDER.parent / "build" / "bench" / "benchmarks" / "croupier_gather"
-PARTS = ["shuffle", "access", "growth", "write", "permutations"]
+PARTS = ["shuffle", "access", "growth", "write", "permutations", "import"]
 # The parts that read the tables of `datasets.RECIPES`.
 PARTS_OF_TABLES = {"shuffle", "access", "write"}
 LIMIT = "gather"
@@ -158,6 +160,8 @@ def main() -> None:
         report["permutations"] = run_permutations.compare_permutations(sizes, repeats)
         if arguments.large:
             report["large"] = run_permutations.build_large()
+    if "import" in arguments.parts:
+        report["import"] = run_import.compare_imports()
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 

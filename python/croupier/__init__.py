@@ -20,6 +20,7 @@ Example:
 """
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from croupier._config import config
 from croupier._core import __version__
@@ -35,10 +36,12 @@ from croupier.permutation import (
     PermutationTable,
     permutation_builder,
 )
-from croupier.quality import ShuffleQuality, shuffle_quality
 from croupier.ragged import Ragged
 from croupier.storage import io_counters
 from croupier.table import ScanQuery, Table, TakeQuery
+
+if TYPE_CHECKING:
+    from croupier.quality import ShuffleQuality, shuffle_quality
 
 __all__ = [
     "BlobFile",
@@ -71,3 +74,12 @@ __all__ = [
 
 # Silent unless the application configures logging.
 logging.getLogger("croupier").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    """Import what measures shuffles when it is asked for: a worker that only reads does without."""
+    if name in ("ShuffleQuality", "shuffle_quality"):
+        from croupier import quality
+
+        return getattr(quality, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

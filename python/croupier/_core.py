@@ -5,7 +5,6 @@ pyarrow's libarrow, whose binary interface changes with every major.
 """
 
 import importlib
-import pkgutil
 import sys
 from types import ModuleType
 
@@ -16,6 +15,8 @@ _PREFIX = "_core_"
 
 
 def _supported_majors() -> list[int]:
+    import pkgutil
+
     package = sys.modules[__package__]
     names = (module.name for module in pkgutil.iter_modules(package.__path__))
     return sorted(int(name[len(_PREFIX) :]) // 100 for name in names if name.startswith(_PREFIX))

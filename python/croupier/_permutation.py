@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from croupier import _core, _formats
 from croupier._permutation_table import (
@@ -230,7 +229,7 @@ class Permutation:
         found = pa.chunked_array([], field.type)
         for batch in one.iter(_UNIQUE_BATCH_ROWS):
             try:
-                found = pc.unique(pa.chunked_array([*found.chunks, batch.column(0)], field.type))
+                found = pa.chunked_array([*found.chunks, batch.column(0)], field.type).unique()
             except pa.ArrowNotImplementedError as error:
                 raise TypeError(f"column '{column}' of type {field.type}: {error}") from error
             found = pa.chunked_array([found], field.type)

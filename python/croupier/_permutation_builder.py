@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import operator
-import secrets
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -276,7 +276,7 @@ class PermutationBuilder:
             grouped=grouped,
             columns=_columns(columns),
             ratios=shares,
-            seed=secrets.randbits(64) if checked_seed is None else checked_seed,
+            seed=int.from_bytes(os.urandom(8), "little") if checked_seed is None else checked_seed,
             split_names=_names(split_names),
         )
         return self
