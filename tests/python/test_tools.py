@@ -1,6 +1,9 @@
 """The checks of the repository itself find what they are for."""
 
+import subprocess
+
 import check_layers
+import check_statics
 import pytest
 
 
@@ -48,3 +51,17 @@ def test_a_public_header_belongs_to_a_room(tmp_path):
     header.write_text("#pragma once\n")
     (found,) = check_layers.check_tree(tmp_path)
     assert "belongs to no room" in found
+
+
+def test_a_static_that_a_function_makes_at_its_first_call_is_found(tmp_path):
+    source = tmp_path / "a.cc"
+    source.write_text(
+        "#include <string>\n"
+        "namespace croupier {\n"
+        "const std::string& Late() { static const std::string late(40, 'x'); return late; }\n"
+        "const std::string early(40, 'x');\n"
+        "}\n"
+    )
+    subprocess.run(["c++", "-c", source, "-o", tmp_path / "a.o"], check=True)
+    (found,) = check_statics.guarded_statics(str(tmp_path / "a.o"))
+    assert "croupier::Late" in found

@@ -21,6 +21,10 @@ uint64_t ForkEpoch();
 /// own: two threads that come first may both build, and one result is dropped.
 ///
 /// The only code, with ForkEpoch(), that knows of forks.
+///
+/// One for the whole process is a variable of its file, made by `*new` when the library is loaded.
+/// A `static` of a function is made by its first caller under a lock of the compiler's, which a
+/// fork by another thread at that moment leaves locked in the child for good.
 template <typename T>
 class ProcessLocal {
  public:

@@ -6,11 +6,11 @@
 #include <arrow/array/util.h>
 #include <arrow/compute/api_scalar.h>
 #include <arrow/compute/exec.h>
-#include <arrow/compute/initialize.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <arrow/util/utf8.h>
 
+#include "croupier/expression/arrow_kernels.h"
 #include "croupier/expression/binder.h"
 #include "croupier/expression/parser.h"
 #include "croupier/expression/type_names.h"
@@ -83,7 +83,7 @@ arrow::Result<BoundExpression> Expression::BindFilter(std::shared_ptr<arrow::Sch
 
 arrow::Result<BoundExpression> Expression::Bind(std::shared_ptr<arrow::Schema> schema,
                                                 bool is_filter) const {
-  ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+  ARROW_RETURN_NOT_OK(expression::CheckKernels());
   auto context = MakeContext(nullptr);
   ARROW_ASSIGN_OR_RAISE(auto bound,
                         expression::BindNode(*root_, *schema, *text_, is_filter, &context));

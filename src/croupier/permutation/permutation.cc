@@ -7,12 +7,12 @@
 #include <arrow/array/array_primitive.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/compute/exec.h>
-#include <arrow/compute/initialize.h>
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 #include <arrow/table.h>
 
 #include "croupier/base/process_local.h"
+#include "croupier/expression/arrow_kernels.h"
 #include "croupier/permutation/position_map.h"
 #include "croupier/permutation/spill_file.h"
 
@@ -169,7 +169,7 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::SortBy(
   }
   ARROW_ASSIGN_OR_RAISE(const auto schema, ProjectSchema(*impl_->base->schema(), {column}));
   ARROW_ASSIGN_OR_RAISE(const auto table, arrow::Table::FromRecordBatches(schema, batches));
-  ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+  ARROW_RETURN_NOT_OK(expression::CheckKernels());
   // One thread: a pool of Arrow's would be shared with the rest of the process.
   arrow::compute::ExecContext exec(options.pool != nullptr ? options.pool
                                                            : arrow::default_memory_pool());

@@ -104,11 +104,6 @@ class RecentClients {
  public:
   using Make = std::function<arrow::Result<std::shared_ptr<ObjectClient>>()>;
 
-  static RecentClients& OfProcess() {
-    static auto& clients = *new ProcessLocal<RecentClients>();
-    return clients.Get();
-  }
-
   // Making one may wait for the network, and does so without the lock.
   arrow::Result<std::shared_ptr<ObjectClient>> FindOrMake(const std::string& key,
                                                           const Make& make) {
@@ -136,6 +131,8 @@ class RecentClients {
   std::list<std::pair<std::string, std::shared_ptr<ObjectClient>>>
       clients_;  // by key, newest first
 };
+
+auto& recent_clients = *new ProcessLocal<RecentClients>();
 
 }  // namespace
 
@@ -193,7 +190,7 @@ arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
     return MakeArrowClient(std::move(file_system));
   };
   options.connect = [key, make = std::move(make)] {
-    return RecentClients::OfProcess().FindOrMake(key, make);
+    return recent_clients.Get().FindOrMake(key, make);
   };
   return MakeRemoteStore(std::move(options));
 }

@@ -182,25 +182,26 @@ struct IoScheduler::Pool {
   std::vector<std::list<std::thread>::iterator> finished_threads;  // to be joined
 };
 
-IoScheduler::IoScheduler(IoOptions options)
-    : options_(options), pool_([this] { return std::make_unique<Pool>(options_); }) {}
+IoScheduler::IoScheduler(IoOptions options) : IoScheduler([options] { return options; }) {}
+
+IoScheduler::IoScheduler(std::function<IoOptions()> options)
+    : pool_([options = std::move(options)] { return std::make_unique<Pool>(options()); }) {}
 
 IoScheduler::~IoScheduler() = default;
 
-IoScheduler& IoScheduler::Default() {
-  static auto& scheduler = *new IoScheduler([] {
-    IoOptions options;
-    const auto config = Config::FromProcess();
-    // A variable that cannot be parsed is reported by every loader and by croupier.config.
-    if (config.ok()) {
-      options.num_threads = config->io_threads.value;
-      // Who sets a number means it for every store.
-      if (config->io_threads.source != "default") options.max_threads = options.num_threads;
-    }
-    return options;
-  }());
-  return scheduler;
-}
+IoScheduler& IoScheduler::default_ = *new IoScheduler([] {
+  IoOptions options;
+  const auto config = Config::FromProcess();
+  // A variable that cannot be parsed is reported by every loader and by croupier.config.
+  if (config.ok()) {
+    options.num_threads = config->io_threads.value;
+    // Who sets a number means it for every store.
+    if (config->io_threads.source != "default") options.max_threads = options.num_threads;
+  }
+  return options;
+});
+
+IoScheduler& IoScheduler::Default() { return default_; }
 
 arrow::Status IoScheduler::Read(const std::vector<ReadRequest>& requests,
                                 std::shared_ptr<const void> keep_alive, const CancelToken& cancel) {

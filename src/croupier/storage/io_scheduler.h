@@ -45,6 +45,8 @@ struct IoCounters {
 class IoScheduler {
  public:
   explicit IoScheduler(IoOptions options = {});
+  /// \param options asked for in each process, at its first use
+  explicit IoScheduler(std::function<IoOptions()> options);
   ~IoScheduler();
 
   /// The scheduler of the process. Never destroyed, so that exit waits for no thread.
@@ -78,7 +80,8 @@ class IoScheduler {
   static arrow::Status Await(Pool* pool, const std::shared_ptr<Call>& call,
                              const CancelToken& cancel);
 
-  IoOptions options_;
+  static IoScheduler& default_;
+
   mutable ProcessLocal<Pool> pool_;
 };
 

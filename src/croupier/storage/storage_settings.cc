@@ -23,55 +23,51 @@ struct Option {
 
 // Source: lance's guide "Object Store Configuration" and the option names of the Rust crate
 // object_store, which lance passes its options to.
-const std::vector<Option>& KnownOptions() {
-  static const auto& options = *new std::vector<Option>{
-      // Every service.
-      {.spellings = {"allow_http"}, .is_general = true},
-      {.spellings = {"allow_invalid_certificates"}, .is_general = true},
-      {.spellings = {"connect_timeout"}, .is_general = true},
-      {.spellings = {"request_timeout", "timeout"}, .is_general = true},
-      {.spellings = {"client_max_retries"}, .is_general = true},
-      {.spellings = {"client_retry_timeout"}, .is_general = true},
-      // Amazon S3 and what speaks its protocol.
-      {.spellings = {"aws_access_key_id", "access_key_id"}, .is_secret = true},
-      {.spellings = {"aws_secret_access_key", "secret_access_key"}, .is_secret = true},
-      {.spellings = {"aws_session_token", "session_token", "aws_token", "token"},
-       .is_secret = true},
-      {.spellings = {"aws_region", "region", "aws_default_region", "default_region"}},
-      {.spellings = {"aws_endpoint", "endpoint", "aws_endpoint_url", "endpoint_url",
-                     "aws_endpoint_url_s3"}},
-      {.spellings = {"aws_virtual_hosted_style_request", "virtual_hosted_style_request"}},
-      {.spellings = {"aws_skip_signature", "skip_signature", "anonymous", "aws_anonymous"}},
-      {.spellings = {"aws_conditional_put", "conditional_put"}},
-      {.spellings = {"aws_server_side_encryption", "server_side_encryption"}},
-      {.spellings = {"aws_sse_kms_key_id", "sse_kms_key_id"}},
-      {.spellings = {"aws_sse_bucket_key_enabled", "sse_bucket_key_enabled"}},
-      // Google Cloud Storage.
-      {.spellings = {"google_service_account", "service_account", "google_service_account_path",
-                     "service_account_path", "google_application_credentials",
-                     "application_credentials"}},
-      {.spellings = {"google_service_account_key", "service_account_key"}, .is_secret = true},
-      {.spellings = {"google_storage_token"}, .is_secret = true},
-      {.spellings = {"google_skip_signature", "skip_signature", "anonymous"}},
-      {.spellings = {"google_endpoint", "endpoint", "google_base_url", "base_url"}},
-      // Azure Blob Storage.
-      {.spellings = {"azure_storage_account_name", "account_name"}},
-      {.spellings = {"azure_storage_account_key", "azure_storage_access_key",
-                     "azure_storage_master_key", "account_key", "access_key", "master_key"},
-       .is_secret = true},
-      {.spellings = {"azure_storage_sas_token", "azure_storage_sas_key", "sas_token", "sas_key"},
-       .is_secret = true},
-      {.spellings = {"azure_storage_client_id", "azure_client_id", "client_id"}},
-      {.spellings = {"azure_storage_client_secret", "azure_client_secret", "client_secret"},
-       .is_secret = true},
-      {.spellings = {"azure_storage_tenant_id", "azure_tenant_id", "tenant_id",
-                     "azure_storage_authority_id", "azure_authority_id", "authority_id"}},
-      {.spellings = {"azure_skip_signature", "skip_signature", "anonymous"}},
-      {.spellings = {"azure_storage_endpoint", "azure_endpoint", "endpoint"}},
-      {.spellings = {"azure_storage_use_emulator", "object_store_use_emulator", "use_emulator"}},
-  };
-  return options;
-}
+const auto& known_options = *new std::vector<Option>{
+    // Every service.
+    {.spellings = {"allow_http"}, .is_general = true},
+    {.spellings = {"allow_invalid_certificates"}, .is_general = true},
+    {.spellings = {"connect_timeout"}, .is_general = true},
+    {.spellings = {"request_timeout", "timeout"}, .is_general = true},
+    {.spellings = {"client_max_retries"}, .is_general = true},
+    {.spellings = {"client_retry_timeout"}, .is_general = true},
+    // Amazon S3 and what speaks its protocol.
+    {.spellings = {"aws_access_key_id", "access_key_id"}, .is_secret = true},
+    {.spellings = {"aws_secret_access_key", "secret_access_key"}, .is_secret = true},
+    {.spellings = {"aws_session_token", "session_token", "aws_token", "token"}, .is_secret = true},
+    {.spellings = {"aws_region", "region", "aws_default_region", "default_region"}},
+    {.spellings = {"aws_endpoint", "endpoint", "aws_endpoint_url", "endpoint_url",
+                   "aws_endpoint_url_s3"}},
+    {.spellings = {"aws_virtual_hosted_style_request", "virtual_hosted_style_request"}},
+    {.spellings = {"aws_skip_signature", "skip_signature", "anonymous", "aws_anonymous"}},
+    {.spellings = {"aws_conditional_put", "conditional_put"}},
+    {.spellings = {"aws_server_side_encryption", "server_side_encryption"}},
+    {.spellings = {"aws_sse_kms_key_id", "sse_kms_key_id"}},
+    {.spellings = {"aws_sse_bucket_key_enabled", "sse_bucket_key_enabled"}},
+    // Google Cloud Storage.
+    {.spellings = {"google_service_account", "service_account", "google_service_account_path",
+                   "service_account_path", "google_application_credentials",
+                   "application_credentials"}},
+    {.spellings = {"google_service_account_key", "service_account_key"}, .is_secret = true},
+    {.spellings = {"google_storage_token"}, .is_secret = true},
+    {.spellings = {"google_skip_signature", "skip_signature", "anonymous"}},
+    {.spellings = {"google_endpoint", "endpoint", "google_base_url", "base_url"}},
+    // Azure Blob Storage.
+    {.spellings = {"azure_storage_account_name", "account_name"}},
+    {.spellings = {"azure_storage_account_key", "azure_storage_access_key",
+                   "azure_storage_master_key", "account_key", "access_key", "master_key"},
+     .is_secret = true},
+    {.spellings = {"azure_storage_sas_token", "azure_storage_sas_key", "sas_token", "sas_key"},
+     .is_secret = true},
+    {.spellings = {"azure_storage_client_id", "azure_client_id", "client_id"}},
+    {.spellings = {"azure_storage_client_secret", "azure_client_secret", "client_secret"},
+     .is_secret = true},
+    {.spellings = {"azure_storage_tenant_id", "azure_tenant_id", "tenant_id",
+                   "azure_storage_authority_id", "azure_authority_id", "authority_id"}},
+    {.spellings = {"azure_skip_signature", "skip_signature", "anonymous"}},
+    {.spellings = {"azure_storage_endpoint", "azure_endpoint", "endpoint"}},
+    {.spellings = {"azure_storage_use_emulator", "object_store_use_emulator", "use_emulator"}},
+};
 
 // Known to lance or lancedb, and without a meaning for Croupier.
 constexpr std::string_view kIgnored[] = {
@@ -169,7 +165,7 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 arrow::Status UnknownOption(const std::string& name) {
   std::string near;
-  for (const Option& option : KnownOptions()) {
+  for (const Option& option : known_options) {
     for (const auto spelling : option.spellings) {
       if (EditDistance(ToLower(name), spelling) > 1 + name.size() / 6) continue;
       near += (near.empty() ? "" : ", ") + std::string(spelling);
@@ -181,12 +177,12 @@ arrow::Status UnknownOption(const std::string& name) {
 }
 
 const Option& OptionNamed(std::string_view name) {
-  return *std::ranges::find(KnownOptions(), name,
+  return *std::ranges::find(known_options, name,
                             [](const Option& option) { return option.spellings.front(); });
 }
 
 bool IsSecret(const std::string& name) {
-  return std::ranges::any_of(KnownOptions(), [&](const Option& option) {
+  return std::ranges::any_of(known_options, [&](const Option& option) {
     return option.is_secret && Contains(option.spellings, name);
   });
 }
@@ -217,7 +213,7 @@ arrow::Result<StorageSettings> StorageSettings::Make(const StorageOptions& optio
       return arrow::Status::NotImplemented("the storage option '", given_name,
                                            "' is not supported");
     }
-    const bool is_known = std::ranges::any_of(KnownOptions(),
+    const bool is_known = std::ranges::any_of(known_options,
                                               [&](const Option& option) {
                                                 return Contains(option.spellings, name);
                                               }) ||
@@ -231,7 +227,7 @@ arrow::Result<StorageSettings> StorageSettings::Make(const StorageOptions& optio
 }
 
 void StorageSettings::AddEnvironment() {
-  for (const Option& option : KnownOptions()) {
+  for (const Option& option : known_options) {
     for (const auto spelling : option.spellings) {
       if (!IsInEnvironment(option, spelling)) continue;
       std::string name(spelling);
@@ -452,7 +448,7 @@ std::string StorageSettings::Key() const {
 }
 
 std::string StorageSettings::Redact(std::string text) const {
-  for (const Option& option : KnownOptions()) {
+  for (const Option& option : known_options) {
     if (!option.is_secret) continue;
     const std::string secret = Text(std::string(option.spellings.front()).c_str());
     if (secret.size() < 4) continue;  // would hide words of the message and be no secret

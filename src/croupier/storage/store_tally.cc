@@ -16,15 +16,12 @@ struct Tallies {
 };
 
 // Never destroyed: threads of the pool count until the end.
-Tallies& TalliesOfProcess() {
-  static auto& tallies = *new ProcessLocal<Tallies>();
-  return tallies.Get();
-}
+auto& tallies_of_process = *new ProcessLocal<Tallies>();
 
 }  // namespace
 
 std::map<std::string, StoreCounters> ReadStoreCounters() {
-  Tallies& tallies = TalliesOfProcess();
+  Tallies& tallies = tallies_of_process.Get();
   std::map<std::string, StoreCounters> counters;
   const std::lock_guard lock(tallies.mutex);
   for (const auto& [store, tally] : tallies.by_store) {
@@ -37,7 +34,7 @@ std::map<std::string, StoreCounters> ReadStoreCounters() {
 namespace storage {
 
 StoreTally& TallyOf(const std::string& store) {
-  Tallies& tallies = TalliesOfProcess();
+  Tallies& tallies = tallies_of_process.Get();
   const std::lock_guard lock(tallies.mutex);
   auto& tally = tallies.by_store[store];
   if (tally == nullptr) tally = std::make_unique<StoreTally>();

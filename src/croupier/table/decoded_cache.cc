@@ -14,6 +14,13 @@ namespace {
 // A page that none of this many takes has used is no longer in use.
 constexpr int64_t kTakesOfDisuse = 64;
 
+// Never destroyed: pages of tables that live until exit refer to it.
+auto& cache_of_process = *new ProcessLocal<DecodedCache>([] {
+  const auto config = Config::FromProcess();
+  // A variable that cannot be parsed is reported by every loader and by croupier.config.
+  return std::make_unique<DecodedCache>(config.ok() ? config->cache_bytes.value : 0);
+});
+
 }  // namespace
 
 DecodedPage::DecodedPage(DecodedCache* cache, int64_t num_chunks)
@@ -60,15 +67,7 @@ int64_t DecodedPage::Clear() {
   return std::exchange(bytes_, 0);
 }
 
-DecodedCache& DecodedCache::OfProcess() {
-  // Never destroyed: pages of tables that live until exit refer to it.
-  static auto& cache = *new ProcessLocal<DecodedCache>([] {
-    const auto config = Config::FromProcess();
-    // A variable that cannot be parsed is reported by every loader and by croupier.config.
-    return std::make_unique<DecodedCache>(config.ok() ? config->cache_bytes.value : 0);
-  });
-  return cache.Get();
-}
+DecodedCache& DecodedCache::OfProcess() { return cache_of_process.Get(); }
 
 void DecodedCache::Register(DecodedPage* page) {
   const std::lock_guard lock(mutex_);

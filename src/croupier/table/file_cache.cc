@@ -13,6 +13,13 @@ namespace {
 // What the allocator and the parts of a variable size take beside a structure, about.
 constexpr int64_t kOverheadBytes = 256;
 
+// Never destroyed: files of tables that live until exit refer to it.
+auto& budget_of_process = *new ProcessLocal<MetadataBudget>([] {
+  const auto config = Config::FromProcess();
+  // A variable that cannot be parsed is reported by every loader and by croupier.config.
+  return std::make_unique<MetadataBudget>(config.ok() ? config->metadata_bytes.value : 0);
+});
+
 }  // namespace
 
 OpenedPage::OpenedPage(std::shared_ptr<const format::Page> opened, DecodedCache* cache)
@@ -131,15 +138,7 @@ std::shared_ptr<CachedFile> FileCache::Insert(size_t file_number,
   return slot;
 }
 
-MetadataBudget& MetadataBudget::OfProcess() {
-  // Never destroyed: files of tables that live until exit refer to it.
-  static auto& budget = *new ProcessLocal<MetadataBudget>([] {
-    const auto config = Config::FromProcess();
-    // A variable that cannot be parsed is reported by every loader and by croupier.config.
-    return std::make_unique<MetadataBudget>(config.ok() ? config->metadata_bytes.value : 0);
-  });
-  return budget.Get();
-}
+MetadataBudget& MetadataBudget::OfProcess() { return budget_of_process.Get(); }
 
 void MetadataBudget::EndRead() {
   if (used_bytes() > limit_bytes_) Sweep();

@@ -4,13 +4,13 @@
 #include <arrow/array/builder_primitive.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/compute/exec.h>
-#include <arrow/compute/initialize.h>
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 #include <arrow/status.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
 
+#include "croupier/expression/arrow_kernels.h"
 #include "croupier/expression/takeable.h"
 #include "croupier/table.h"
 #include "croupier/table/filtered_scan.h"
@@ -119,7 +119,7 @@ class MemoryTable : public TableSource, public std::enable_shared_from_this<Memo
                                          rows_->num_rows(), " rows)");
       }
     }
-    ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+    ARROW_RETURN_NOT_OK(expression::CheckKernels());
     // One thread: a pool of Arrow's would be shared with the rest of the process.
     arrow::compute::ExecContext context(table::PoolOf(options));
     context.set_use_threads(false);

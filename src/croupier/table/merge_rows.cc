@@ -7,13 +7,13 @@
 #include <arrow/builder.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/compute/exec.h>
-#include <arrow/compute/initialize.h>
 #include <arrow/compute/row/grouper.h>
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
 
+#include "croupier/expression/arrow_kernels.h"
 #include "croupier/expression/takeable.h"
 #include "croupier/table_edit.h"
 
@@ -316,7 +316,7 @@ class Merger {
 
 arrow::Result<MergeResult> MergeRows(TableWriter* writer, const std::shared_ptr<arrow::Table>& rows,
                                      const MergePlan& plan, const WriteOptions& options) {
-  ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+  ARROW_RETURN_NOT_OK(expression::CheckKernels());
   ARROW_ASSIGN_OR_RAISE(auto source, rows->CombineChunksToBatch(PoolOf(options)));
   Merger merger(std::move(source), plan, options);
   MergeResult result;

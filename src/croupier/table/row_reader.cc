@@ -94,6 +94,10 @@ struct RecordRows {
   size_t fetched = 0;
 };
 
+// By which the columns of lists of old files are opened.
+const auto& list_path =
+    *new std::shared_ptr<const format::LeafPath>(format::LeafPath::Flat(arrow::null()));
+
 // One call of RowReader::Read: its state from wave to wave. Owned by a shared_ptr, because reads
 // that outlive a cancelled call write into the memory of its assemblers.
 class RowRead : public std::enable_shared_from_this<RowRead> {
@@ -294,7 +298,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         }
         wanted.push_back({i, file, file_number, location.column_index, FlatPath(i)});
         for (const int32_t list_column : location.list_columns) {
-          wanted.push_back({i, file, file_number, list_column, ListPath()});
+          wanted.push_back({i, file, file_number, list_column, list_path});
         }
       }
     }
@@ -366,11 +370,6 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   }
 
   // The path of a list's column in files of format 2.0, which holds no values.
-  static const std::shared_ptr<const format::LeafPath>& ListPath() {
-    static const auto path = format::LeafPath::Flat(arrow::null());
-    return path;
-  }
-
   // Find a column that was opened, with as many rows as it must have.
   arrow::Result<std::shared_ptr<const CachedColumn>> FindColumn(size_t column, CachedFile* file,
                                                                 int32_t column_index,
@@ -466,7 +465,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     const bool is_text = IsTextOfBytes(*file, location.column_index, *path);
     std::vector<ListLeaf::Column> columns;
     for (const int32_t list_column : location.list_columns) {
-      columns.push_back({list_column, ListPath()});
+      columns.push_back({list_column, list_path});
     }
     columns.push_back({location.column_index, path});
     if (is_text) {

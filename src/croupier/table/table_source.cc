@@ -43,6 +43,9 @@ std::shared_ptr<arrow::Field> FieldAt(const arrow::Schema& schema, const std::ve
   return field->WithName(name)->WithNullable(nullable);
 }
 
+// Made when the library is loaded: see ProcessLocal.
+const std::string& main_branch = *new std::string();
+
 }  // namespace
 
 arrow::Result<int64_t> TableSource::CountRowsWhere(const Expression& filter,
@@ -50,10 +53,7 @@ arrow::Result<int64_t> TableSource::CountRowsWhere(const Expression& filter,
   return table::CountFiltered(*this, filter, options);
 }
 
-const std::string& TableSource::branch() const {
-  static const std::string kMain;
-  return kMain;
-}
+const std::string& TableSource::branch() const { return main_branch; }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableSource::TakeOffsets(
     std::span<const uint64_t> offsets, const std::vector<std::string>& columns,

@@ -66,36 +66,39 @@ std::pair<std::string_view, std::string_view> SplitLast(std::string_view text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
+// Made when the library is loaded, because a fork during a first use would leave it locked.
+using SimpleTypes = std::map<std::string_view, std::shared_ptr<arrow::DataType>>;
+const SimpleTypes& simple_types = *new SimpleTypes{
+    {"null", arrow::null()},
+    {"bool", arrow::boolean()},
+    {"int8", arrow::int8()},
+    {"uint8", arrow::uint8()},
+    {"int16", arrow::int16()},
+    {"uint16", arrow::uint16()},
+    {"int32", arrow::int32()},
+    {"uint32", arrow::uint32()},
+    {"int64", arrow::int64()},
+    {"uint64", arrow::uint64()},
+    {"halffloat", arrow::float16()},
+    {"float", arrow::float32()},
+    {"double", arrow::float64()},
+    {"string", arrow::utf8()},
+    {"large_string", arrow::large_utf8()},
+    {"binary", arrow::binary()},
+    {"large_binary", arrow::large_binary()},
+    {"json", arrow::utf8()},
+    {"date32:day", arrow::date32()},
+    {"date64:ms", arrow::date64()},
+    {"time32:s", arrow::time32(arrow::TimeUnit::SECOND)},
+    {"time32:ms", arrow::time32(arrow::TimeUnit::MILLI)},
+    {"time64:us", arrow::time64(arrow::TimeUnit::MICRO)},
+    {"time64:ns", arrow::time64(arrow::TimeUnit::NANO)},
+    {kBfloat16, arrow::fixed_size_binary(2)},
+};
+
 std::shared_ptr<arrow::DataType> FindSimpleType(std::string_view logical_type) {
-  static const std::map<std::string_view, std::shared_ptr<arrow::DataType>> types = {
-      {"null", arrow::null()},
-      {"bool", arrow::boolean()},
-      {"int8", arrow::int8()},
-      {"uint8", arrow::uint8()},
-      {"int16", arrow::int16()},
-      {"uint16", arrow::uint16()},
-      {"int32", arrow::int32()},
-      {"uint32", arrow::uint32()},
-      {"int64", arrow::int64()},
-      {"uint64", arrow::uint64()},
-      {"halffloat", arrow::float16()},
-      {"float", arrow::float32()},
-      {"double", arrow::float64()},
-      {"string", arrow::utf8()},
-      {"large_string", arrow::large_utf8()},
-      {"binary", arrow::binary()},
-      {"large_binary", arrow::large_binary()},
-      {"json", arrow::utf8()},
-      {"date32:day", arrow::date32()},
-      {"date64:ms", arrow::date64()},
-      {"time32:s", arrow::time32(arrow::TimeUnit::SECOND)},
-      {"time32:ms", arrow::time32(arrow::TimeUnit::MILLI)},
-      {"time64:us", arrow::time64(arrow::TimeUnit::MICRO)},
-      {"time64:ns", arrow::time64(arrow::TimeUnit::NANO)},
-      {kBfloat16, arrow::fixed_size_binary(2)},
-  };
-  const auto found = types.find(logical_type);
-  return found == types.end() ? nullptr : found->second;
+  const auto found = simple_types.find(logical_type);
+  return found == simple_types.end() ? nullptr : found->second;
 }
 
 arrow::Result<std::shared_ptr<arrow::DataType>> ParseDecimal(std::string_view parameters,

@@ -1,4 +1,7 @@
 // The part of PageEncoder for pages whose values are indices into a dictionary.
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -11,28 +14,17 @@ namespace croupier::format {
 
 namespace {
 
-template <int64_t kBits>
-const LeafShape& WordShape() {
-  static const LeafShape kShape = LeafShape::Fixed(kBits);
-  return kShape;
-}
+// Of words of 1, 2, 4 and 8 bytes.
+const auto& word_shapes = *new std::array{LeafShape::Fixed(8), LeafShape::Fixed(16),
+                                          LeafShape::Fixed(32), LeafShape::Fixed(64)};
 
-const LeafShape& WordShape(int64_t bytes) {
-  switch (bytes) {
-    case 1:
-      return WordShape<8>();
-    case 2:
-      return WordShape<16>();
-    case 4:
-      return WordShape<32>();
-    default:
-      return WordShape<64>();
-  }
+size_t WordNumber(int64_t word_bytes) {
+  return std::min<size_t>(std::bit_width(static_cast<uint64_t>(word_bytes)) - 1, 3);
 }
 
 LeafValues WordValues(const uint8_t* data, int64_t num_values, int64_t word_bytes) {
   LeafValues values;
-  values.shape = &WordShape(word_bytes);
+  values.shape = &word_shapes.at(WordNumber(word_bytes));
   values.num_values = num_values;
   values.data = data;
   return values;

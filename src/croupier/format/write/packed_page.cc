@@ -16,15 +16,12 @@ namespace {
 
 constexpr int64_t kMinRecordBytes = 256;
 
-const LeafShape& RowShape() {
-  static const LeafShape kShape = [] {
-    LeafShape shape;
-    shape.kind = LeafShape::Kind::kVariable;
-    shape.offset_bits = 32;
-    return shape;
-  }();
-  return kShape;
-}
+const LeafShape& row_shape = *new LeafShape{[] {
+  LeafShape shape;
+  shape.kind = LeafShape::Kind::kVariable;
+  shape.offset_bits = 32;
+  return shape;
+}()};
 
 // How the values of one member become bytes of a row.
 struct MemberWriter {
@@ -121,7 +118,7 @@ arrow::Result<PageLayout> PageEncoder::EncodePacked(const PageRows& rows,
     VariablePackedStructEncoding encoding;
     for (const MemberWriter& member : members) encoding.fields.push_back(member.encoding());
     LeafValues values;
-    values.shape = &RowShape();
+    values.shape = &row_shape;
     values.num_values = rows.values.num_values;
     values.data = extra_.data();
     values.offsets = offsets.data();
