@@ -91,7 +91,11 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   /// Tell what MapPositions gives: ranks among the live rows, or row ids.
   bool maps_to_row_ids() const;
   /// Replace positions of a split, each in [0, split_num_rows(split)), by ranks or row ids.
-  void MapPositions(int64_t split, std::span<uint64_t> positions) const;
+  ///
+  /// \return of a table that was built in this process no errors; SerializationError if its file
+  /// was
+  ///         damaged; Invalid for a split that Serialize left out
+  arrow::Status MapPositions(int64_t split, std::span<uint64_t> positions) const;
 
   /// Tell whether a table may be the one that this orders.
   ///
@@ -109,7 +113,8 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   /// Keep the permutation as a Lance table, which LanceDB reads too.
   ///
   /// An order that is computed is kept as its numbers, in the metadata of a table without rows; one
-  /// that is listed, or with `materialize`, as its rows.
+  /// that is listed, or with `materialize`, as its rows. Beside the rows of one that is listed, in
+  /// a local directory, its lists are kept as a file that Read maps (docs/format/order-file.md).
   ///
   /// \param uri of the new table's directory
   /// \return errors as for CheckBase and TableWriter::Create
@@ -117,10 +122,26 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
                      bool materialize = false, const CreateOptions& create = {},
                      const LanceOptions& options = {}) const;
 
-  /// Write all of it but the base table as bytes, for another process.
-  std::string Serialize() const;
-  /// Read what Serialize wrote; SerializationError or Invalid for other bytes.
-  static arrow::Result<std::shared_ptr<const PermutationTable>> Deserialize(std::string_view bytes);
+  /// Write it as a few bytes for another process, which has the base table too.
+  ///
+  /// Lists over 2 KiB go by a file that the other process maps: that of a kept permutation, else
+  /// one in `croupier-<user id>` of the directory of temporary files, which this process removes at
+  /// its exit. Where the file is gone, the order is built or read again as it was here. Lists of
+  /// neither origin, as of a kept table in memory, go by value.
+  ///
+  /// \param splits whose rows are needed there, where they go by value; none: all
+  /// \return SerializationError if the file of its own lists was damaged
+  arrow::Result<std::string> Serialize(std::span<const int64_t> splits = {}) const;
+  /// Read what Serialize wrote.
+  ///
+  /// \param base the table that it orders, to build the order again; may be null if it will not be
+  /// \param kept how a kept table is opened to be read again; `at` is not looked at
+  /// \return SerializationError or Invalid for other bytes; Invalid, with the remedy, if the file
+  /// is
+  ///         gone and the order cannot be made again, or has other rows now
+  static arrow::Result<std::shared_ptr<const PermutationTable>> Deserialize(
+      std::string_view bytes, const std::shared_ptr<const TableSource>& base = nullptr,
+      const BuildOptions& options = {}, const LanceOptions& kept = {});
 
  private:
   struct Impl;

@@ -485,7 +485,7 @@ class Permutation:
             "base_table_name": self.base_table.name,
             "base_version": self.base_table.version,
             "base_branch": self.base_table.current_branch(),
-            "permutation": None if table is None else table._core.to_bytes(),
+            "permutation": None if table is None else table._core.to_bytes(self._order.splits),
             "order": self._order,
             "selection": self._selection.columns,
             "expressions": self._selection.expressions,
@@ -500,7 +500,7 @@ class Permutation:
         return state
 
     def __copy__(self) -> Permutation:
-        # What pickles holds the order as bytes: a copy in this process shares it.
+        # A copy in this process shares the order.
         copied = object.__new__(type(self))
         vars(copied).update(vars(self))
         return copied

@@ -24,7 +24,12 @@ class PermutationTable(Table):
     It is a table of the columns ``row_id`` and ``split_id``, by split and in reading order within
     one, whose rows are computed when they are read. It cannot be edited. What depends on numbers
     alone is held as numbers, whatever the number of rows; of filters and of splits by value the
-    rows are listed, in 1 to 8 bytes each. It pickles with its base table.
+    rows are listed, in 1 to 8 bytes each.
+
+    It pickles with its base table, in less than 4 KB: lists go by a file that all processes of the
+    machine map. Where that is gone, because the process that pickled it has ended or was on another
+    machine, the order is built again of the version that it was built on. A list that cannot be
+    built again, as one that LanceDB made in memory, goes by value.
 
     Made by `PermutationBuilder.execute`, and by `open_permutation` of one that was kept.
     """
@@ -85,7 +90,8 @@ class PermutationTable(Table):
 
         `Permutations` and `Permutation.from_tables` take the kept table in place of this one, in
         any process, as LanceDB does. An order that is computed is kept as numbers, in the metadata
-        of a table without rows, which LanceDB takes for an empty one.
+        of a table without rows, which LanceDB takes for an empty one. Of others, a file beside the
+        rows of a local table is mapped when it is opened, and shared by all processes.
 
         Args:
             database: a connection to where it is kept.
@@ -140,12 +146,15 @@ class PermutationTable(Table):
         )
 
     def __reduce__(self) -> tuple[Callable[..., PermutationTable], tuple[Any, ...]]:
-        return unpickle_permutation_table, (self._base_table, self._core.to_bytes())
+        return unpickle_permutation_table, (self._base_table, self._core.to_bytes([]))
 
 
 def unpickle_permutation_table(base_table: Table, permutation: bytes) -> PermutationTable:
     """Make what `PermutationTable.__reduce__` took apart."""
-    return PermutationTable(_core.PermutationTable.from_bytes(permutation), base_table)
+    core = _core.PermutationTable.from_bytes(
+        permutation, base_table._source, storage_options=base_table._access.options
+    )
+    return PermutationTable(core, base_table)
 
 
 def open_permutation(base_table: Table, kept: Table) -> PermutationTable:

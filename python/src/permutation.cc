@@ -234,16 +234,25 @@ void RegisterPermutationTable(nb::module_& module) {
           nb::arg("kept"))
       .def_static(
           "from_bytes",
-          [](const nb::bytes& bytes) {
-            return PermutationTableHandle{ValueOrRaise(
-                PermutationTable::Deserialize(std::string_view(bytes.c_str(), bytes.size())))};
+          [](const nb::bytes& bytes, const TableHandle& base, StorageOptions storage_options) {
+            return PermutationTableHandle{RunReleased([&](const CancelToken& cancel) {
+              LanceOptions kept;
+              kept.storage_options = std::move(storage_options);
+              kept.cancel = &cancel;
+              return PermutationTable::Deserialize(std::string_view(bytes.c_str(), bytes.size()),
+                                                   base.source, MakeBuildOptions(0, {}, cancel),
+                                                   kept);
+            })};
           },
-          nb::arg("bytes"))
-      .def("to_bytes",
-           [](const PermutationTableHandle& self) {
-             const std::string bytes = self.table->Serialize();
-             return nb::bytes(bytes.data(), bytes.size());
-           })
+          nb::arg("bytes"), nb::arg("base"), nb::kw_only(), nb::arg("storage_options"))
+      .def(
+          "to_bytes",
+          [](const PermutationTableHandle& self, const std::vector<int64_t>& splits) {
+            const std::string bytes =
+                RunReleased([&](const CancelToken&) { return self.table->Serialize(splits); });
+            return nb::bytes(bytes.data(), bytes.size());
+          },
+          nb::arg("splits"))
       .def(
           "as_table",
           [](const PermutationTableHandle& self, const TableHandle& base) {

@@ -177,7 +177,7 @@ def test_permutation_tables_pickle_small(thousand):
     again = pickle.loads(pickle.dumps(permutation))
     assert again.to_arrow() == permutation.to_arrow()
     assert again.order_id == permutation.order_id
-    assert len(permutation._core.to_bytes()) < 300
+    assert len(permutation._core.to_bytes([])) < 300
 
 
 def test_an_empty_table_has_an_empty_permutation(database):

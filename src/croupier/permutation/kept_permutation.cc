@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -17,6 +16,7 @@
 
 #include "croupier/base/hash.h"
 #include "croupier/permutation.h"
+#include "croupier/permutation/kept_order_file.h"
 #include "croupier/permutation/order_text.h"
 #include "croupier/permutation/spill_file.h"
 #include "croupier/permutation/split_lists.h"
@@ -26,14 +26,12 @@ namespace croupier {
 
 namespace {
 
-using permutation::PackedNumbers;
+using permutation::kRowIdLimit;
 using permutation::SplitListsBuilder;
 using permutation::TableParts;
 
 constexpr int64_t kBatchRows = 65536;
 constexpr char kListHashKey[] = "croupier.list_hash";
-// No table has a row of the largest number.
-constexpr uint64_t kRowIdLimit = UINT64_MAX;
 
 std::string MetadataOf(const arrow::Schema& schema, const std::string& key) {
   return schema.metadata() == nullptr ? "" : schema.metadata()->Get(key).ValueOr("");
@@ -110,24 +108,6 @@ arrow::Result<std::optional<uint64_t>> ReadBaseVersion(const arrow::Schema& sche
         "\": it must be a number");
   }
   return version;
-}
-
-// Bytes with their length in front.
-void AppendBytes(std::string_view part, std::string* bytes) {
-  const uint64_t size = part.size();
-  bytes->append(reinterpret_cast<const char*>(&size), sizeof(size));
-  bytes->append(part);
-}
-
-bool TakeBytes(std::string_view* bytes, std::string_view* part) {
-  uint64_t size = 0;
-  if (bytes->size() < sizeof(size)) return false;
-  std::memcpy(&size, bytes->data(), sizeof(size));
-  bytes->remove_prefix(sizeof(size));
-  if (size > bytes->size()) return false;
-  *part = bytes->substr(0, size);
-  bytes->remove_prefix(size);
-  return true;
 }
 
 ScanOptions ScanOfRows(const ReadOptions& options) {
@@ -224,22 +204,28 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Read(
     ARROW_RETURN_NOT_OK(table->CheckBase(base));
     return table;
   }
-  const size_t num_known = spec.has_value() ? spec->split_sizes.size() : parts.split_names.size();
-  ARROW_ASSIGN_OR_RAISE(parts.lists, ReadLists(kept, num_known, options));
+  const std::string list_hash = MetadataOf(schema, kListHashKey);
+  if (!spec.has_value() || !permutation::UseKeptOrderFile(kept, num_rows, list_hash, &parts)) {
+    const size_t num_known = spec.has_value() ? spec->split_sizes.size() : parts.split_names.size();
+    ARROW_ASSIGN_OR_RAISE(parts.lists, ReadLists(kept, num_known, options));
+    ARROW_ASSIGN_OR_RAISE(const uint64_t hash, permutation::HashOfLists(parts.lists));
+    parts.spec.list_hash = HexDigits(hash);
+  }
+  parts.kept = permutation::PlaceOfKept(kept);
   parts.spec.base_version = base_version.value_or(base.version());
   ARROW_ASSIGN_OR_RAISE(const int64_t num_base_rows, base.CountRows());
   parts.spec.num_base_rows = spec.has_value() ? spec->num_base_rows : num_base_rows;
   parts.spec.num_selected_rows = parts.spec.num_base_rows;
   parts.spec.split = OrderSpec::Split::kListed;
-  parts.spec.list_hash = HexDigits(permutation::HashOfLists(parts.lists));
   for (const auto& list : parts.lists) parts.spec.split_sizes.push_back(list->size());
   if (spec.has_value()) {
     bool fits = spec->split_sizes.size() == parts.lists.size();
     for (size_t i = 0; fits && i < parts.lists.size(); ++i) {
       fits = parts.lists[i]->size() == spec->shard.NumRows(spec->split_sizes[i]);
     }
-    const std::string hash = MetadataOf(schema, kListHashKey);
-    if (!fits || (!hash.empty() && hash != parts.spec.list_hash)) return WasChanged(kept, order);
+    if (!fits || (!list_hash.empty() && list_hash != parts.spec.list_hash)) {
+      return WasChanged(kept, order);
+    }
   }
   ARROW_ASSIGN_OR_RAISE(auto table, FromParts(std::move(parts)));
   ARROW_RETURN_NOT_OK(table->CheckBase(base));
@@ -258,70 +244,33 @@ arrow::Status PermutationTable::Keep(const std::shared_ptr<const TableSource>& b
   BuildOptions read;
   read.cancel = create.cancel;
   auto kept_schema = schema();
+  permutation::SplitLists lists;
+  std::string list_hash;
   if (!spec().is_computed()) {
     // Who reads the rows can tell whether they are still the same.
-    ARROW_ASSIGN_OR_RAISE(const auto lists, ReadLists(*rows, spec().split_sizes.size(), read));
+    ARROW_ASSIGN_OR_RAISE(lists, ReadLists(*rows, spec().split_sizes.size(), read));
+    ARROW_ASSIGN_OR_RAISE(const uint64_t hash, permutation::HashOfLists(lists));
+    list_hash = HexDigits(hash);
     auto metadata = kept_schema->metadata()->Copy();
-    metadata->Append(kListHashKey, HexDigits(permutation::HashOfLists(lists)));
+    metadata->Append(kListHashKey, list_hash);
     kept_schema = kept_schema->WithMetadata(std::move(metadata));
   }
   ARROW_ASSIGN_OR_RAISE(auto reader, rows->Scan(ScanOfRows(read)));
-  return TableWriter::Create(uri, std::make_shared<RowsOfSchema>(reader, kept_schema), create,
-                             options)
-      .status();
-}
-
-std::string PermutationTable::Serialize() const {
-  const TableParts& parts = this->parts();
-  std::string bytes;
-  AppendBytes(parts.spec.ToString(), &bytes);
-  AppendBytes(parts.base_branch, &bytes);
-  AppendBytes(parts.base_identity, &bytes);
-  AppendBytes(nlohmann::json(parts.split_names)
-                  .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-              &bytes);
-  if (parts.selected != nullptr) AppendBytes(parts.selected->Serialize(), &bytes);
-  for (const auto& list : parts.lists) AppendBytes(list->Serialize(), &bytes);
-  return bytes;
-}
-
-arrow::Result<std::shared_ptr<const PermutationTable>> PermutationTable::Deserialize(
-    std::string_view bytes) {
-  const auto corrupt = [] {
-    return arrow::Status::SerializationError("malformed bytes of a permutation table");
-  };
-  std::string_view order;
-  std::string_view branch;
-  std::string_view identity;
-  std::string_view names;
-  if (!TakeBytes(&bytes, &order) || !TakeBytes(&bytes, &branch) || !TakeBytes(&bytes, &identity) ||
-      !TakeBytes(&bytes, &names)) {
-    return corrupt();
+  ARROW_ASSIGN_OR_RAISE(
+      const auto written,
+      TableWriter::Create(uri, std::make_shared<RowsOfSchema>(reader, kept_schema), create,
+                          options));
+  if (list_hash.empty()) return arrow::Status::OK();
+  // The permutation is kept. Without the file its rows are read, as LanceDB reads them.
+  LanceOptions at = options;
+  at.at = {};
+  at.at.version = written.version;
+  const auto kept = OpenLanceTable(uri, at);
+  if (kept.ok()) {
+    [[maybe_unused]] const auto status =
+        permutation::WriteKeptOrderFile(**kept, std::move(lists), list_hash);
   }
-  TableParts parts;
-  ARROW_ASSIGN_OR_RAISE(parts.spec, OrderSpec::Parse(std::string(order)));
-  parts.base_branch = branch;
-  parts.base_identity = identity;
-  const auto json = nlohmann::json::parse(names, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_array()) return corrupt();
-  for (const auto& name : json) {
-    if (!name.is_string()) return corrupt();
-    parts.split_names.push_back(name.get<std::string>());
-  }
-  const bool is_listed = parts.spec.split == OrderSpec::Split::kListed;
-  const uint64_t limit = is_listed ? kRowIdLimit : static_cast<uint64_t>(parts.spec.num_base_rows);
-  std::string_view part;
-  if (is_listed || parts.spec.split == OrderSpec::Split::kRule) {
-    for (size_t i = 0; i < parts.spec.split_sizes.size(); ++i) {
-      if (!TakeBytes(&bytes, &part)) return corrupt();
-      ARROW_ASSIGN_OR_RAISE(parts.lists.emplace_back(), PackedNumbers::Parse(part, limit));
-    }
-  } else if (parts.spec.filter.has_value()) {
-    if (!TakeBytes(&bytes, &part)) return corrupt();
-    ARROW_ASSIGN_OR_RAISE(parts.selected, PackedNumbers::Parse(part, limit));
-  }
-  if (!bytes.empty()) return corrupt();
-  return FromParts(std::move(parts));
+  return arrow::Status::OK();
 }
 
 }  // namespace croupier

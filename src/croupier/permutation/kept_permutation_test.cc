@@ -1,5 +1,7 @@
-#include <cstring>
-#include <set>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <numeric>
 
 #include <arrow/array.h>
 #include <arrow/record_batch.h>
@@ -21,6 +23,7 @@ using permutation::MappedSplits;
 using permutation::MinimalTable;
 using permutation::NumberedRows;
 using permutation::RowsFromJson;
+using permutation::TablesOfAllKinds;
 
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 using TablePtr = std::shared_ptr<const PermutationTable>;
@@ -64,52 +67,6 @@ std::shared_ptr<const TableSource> Keep(const std::shared_ptr<const TableSource>
                                         const PermutationTable& table, bool with_rows) {
   if (!with_rows) return InMemory(arrow::Table::MakeEmpty(table.schema()).ValueOrDie());
   return InMemory(RowsOf(base, table));
-}
-
-std::vector<TablePtr> TablesOfAllKinds(const std::shared_ptr<const TableSource>& base) {
-  constexpr int64_t kHalf = SplitRule::kRatioUnit / 2;
-  return {
-      Build(base, [](auto*) {}),
-      Build(base, [](auto* b) { ASSERT_TRUE(b->Shuffle(1).ok()); }),
-      Build(base,
-            [](auto* b) {
-              ASSERT_TRUE(b->SplitRandom({.fixed = 3}, 1, {"a", "b\"", "ü"}, 4).ok());
-              ASSERT_TRUE(b->Shuffle(1, 3, 2).ok());
-              ASSERT_TRUE(b->Shard({2, 1, Remainder::kRepeat}).ok());
-            }),
-      Build(base, [](auto* b) { ASSERT_TRUE(b->Filter("id % 3 = 1").ok()); }),
-      Build(base,
-            [](auto* b) {
-              ASSERT_TRUE(b->Filter("id % 3 = 1 and half > 2.0").ok());
-              ASSERT_TRUE(b->SplitSequential({.fixed = 2}).ok());
-              ASSERT_TRUE(b->Shuffle(9).ok());
-            }),
-      Build(base,
-            [](auto* b) {
-              ASSERT_TRUE(b->SplitBy({.kind = SplitRule::Kind::kHash,
-                                      .columns = {"id"},
-                                      .weights = {1, 2},
-                                      .discard_weight = 1})
-                              .ok());
-            }),
-      Build(base,
-            [](auto* b) {
-              ASSERT_TRUE(b->SplitBy({.kind = SplitRule::Kind::kStratified,
-                                      .columns = {"group"},
-                                      .ratios = {kHalf, kHalf},
-                                      .seed = 3},
-                                     {"x", "y"})
-                              .ok());
-              ASSERT_TRUE(b->Filter("id > 10").ok());
-              ASSERT_TRUE(b->Shuffle(9).ok());
-            }),
-      Build(base,
-            [](auto* b) {
-              ASSERT_TRUE(
-                  b->SplitBy({.kind = SplitRule::Kind::kCalculated, .expression = "id % 4 * 2"})
-                      .ok());
-            }),
-  };
 }
 
 TEST(KeptPermutationTest, EveryKindReadsBackWithItsRows) {
@@ -317,63 +274,120 @@ TEST(KeptPermutationTest, AnotherTableUnderTheSameNameIsRefused) {
     EXPECT_TRUE(PermutationTable::Read(*kept, *base).ok());
     EXPECT_TRUE(PermutationTable::Read(*kept, other).status().IsInvalid());
   }
-  const auto copy = PermutationTable::Deserialize(table->Serialize()).ValueOrDie();
+  const auto copy = PermutationTable::Deserialize(table->Serialize().ValueOrDie()).ValueOrDie();
   EXPECT_TRUE(copy->CheckBase(other).IsInvalid());
 }
 
-std::vector<TablePtr> SerializableTables(const std::shared_ptr<const TableSource>& base) {
-  auto tables = TablesOfAllKinds(base);
-  tables.push_back(PermutationTable::Read(*Keep(base, *tables[1], true), *base).ValueOrDie());
-  return tables;
-}
-
-TEST(SerializedPermutationTest, EveryKindReadsBackWhole) {
-  const auto base = std::make_shared<MinimalTable>(NumberedRows(100), 7, "some/branch");
-  for (const TablePtr& table : SerializableTables(base)) {
-    const std::string bytes = table->Serialize();
-    const auto copy = PermutationTable::Deserialize(bytes);
-    ASSERT_TRUE(copy.ok()) << copy.status();
-    EXPECT_EQ((*copy)->spec().ToString(), table->spec().ToString());
-    EXPECT_TRUE((*copy)->schema()->Equals(*table->schema(), /*check_metadata=*/true));
-    EXPECT_EQ((*copy)->base_branch(), "some/branch");
-    EXPECT_EQ((*copy)->num_list_bytes(), table->num_list_bytes());
-    EXPECT_EQ(MappedSplits(**copy), MappedSplits(*table));
-    EXPECT_EQ((*copy)->Serialize(), bytes);
-  }
-}
-
-TEST(SerializedPermutationTest, EveryTruncationIsAnErrorNotACrash) {
-  const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
-  for (const TablePtr& table : SerializableTables(base)) {
-    const std::string bytes = table->Serialize();
-    for (size_t size = 0; size < bytes.size(); ++size) {
-      const auto status = PermutationTable::Deserialize(bytes.substr(0, size)).status();
-      EXPECT_TRUE(status.IsSerializationError() || status.IsInvalid()) << size << ": " << status;
+// What is kept beside the rows of a table.
+class KeptOrderFileTest : public ::testing::Test {
+ protected:
+  // A filter, so that rows are listed.
+  void SetUp() override {
+    table_ = Build(base_, [](auto* b) {
+      ASSERT_TRUE(b->Filter("id % 3 <> 1").ok());
+      ASSERT_TRUE(b->SplitRandom({.fixed = 3}, 1, {"a", "b", "c"}).ok());
+    });
+    ASSERT_TRUE(table_->Keep(base_, path_).ok());
+    for (const auto& entry : std::filesystem::directory_iterator(path_ + "/_croupier")) {
+      ASSERT_TRUE(file_.empty());
+      file_ = entry.path();
     }
-    EXPECT_TRUE(PermutationTable::Deserialize(bytes + "x").status().IsSerializationError());
+    ASSERT_FALSE(file_.empty());
+  }
+
+  arrow::Result<Splits> ReadKept() const {
+    ARROW_ASSIGN_OR_RAISE(const auto kept, OpenLanceTable(path_));
+    ARROW_ASSIGN_OR_RAISE(const auto read, PermutationTable::Read(*kept, *base_));
+    EXPECT_EQ(read->split_names(), table_->split_names());
+    Splits splits;
+    for (int64_t i = 0; i < read->num_splits(); ++i) {
+      auto& rows = splits.emplace_back(static_cast<size_t>(read->split_num_rows(i)));
+      std::iota(rows.begin(), rows.end(), uint64_t{0});
+      ARROW_RETURN_NOT_OK(read->MapPositions(i, rows));
+    }
+    return splits;
+  }
+
+  std::string FileBytes() const {
+    std::ifstream file(file_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  // Another file in its place: what is mapped is never changed.
+  void ReplaceFile(const std::string& bytes) const {
+    std::filesystem::remove(file_);
+    std::ofstream(file_, std::ios::binary) << bytes;
+  }
+
+  const std::shared_ptr<const TableSource> base_ =
+      std::make_shared<MinimalTable>(NumberedRows(600));
+  const std::string path_ = testing::MakeTemporaryDirectory() + "/kept.lance";
+  TablePtr table_;
+  std::string file_;
+};
+
+TEST_F(KeptOrderFileTest, TheRowsAreTheSameWithTheFileAndWithout) {
+  const auto rows = RowIdsOf(base_, table_);
+  const auto order_id = [&] {
+    return PermutationTable::Read(*OpenLanceTable(path_).ValueOrDie(), *base_)
+        .ValueOrDie()
+        ->order_id();
+  };
+  const std::string with_file = order_id();
+  EXPECT_EQ(ReadKept().ValueOrDie(), rows);
+  std::filesystem::remove_all(path_ + "/_croupier");
+  EXPECT_EQ(ReadKept().ValueOrDie(), rows);
+  EXPECT_EQ(order_id(), with_file);
+}
+
+TEST_F(KeptOrderFileTest, DamageGivesTheSameRowsOrAnErrorThatNamesTheFile) {
+  const auto rows = RowIdsOf(base_, table_);
+  const std::string bytes = FileBytes();
+  int num_errors = 0;
+  for (size_t i = 0; i < bytes.size(); i += 7) {
+    std::string changed = bytes;
+    changed[i] = static_cast<char>(changed[i] ^ 4);
+    ReplaceFile(changed);
+    const auto read = ReadKept();
+    if (read.ok()) {
+      EXPECT_EQ(*read, rows) << i;
+      continue;
+    }
+    ++num_errors;
+    EXPECT_TRUE(read.status().IsSerializationError()) << read.status();
+    EXPECT_NE(read.status().message().find(file_), std::string::npos) << read.status();
+  }
+  // It was the file that was read.
+  EXPECT_GT(num_errors, 50);
+  for (const size_t size : {size_t{0}, size_t{63}, size_t{64}, bytes.size() - 1}) {
+    ReplaceFile(bytes.substr(0, size));
+    EXPECT_EQ(ReadKept().ValueOrDie(), rows);
   }
 }
 
-TEST(SerializedPermutationTest, AChangedByteGivesRowsInRangeOrAnError) {
-  const auto base = std::make_shared<MinimalTable>(NumberedRows(100));
-  for (const TablePtr& table : SerializableTables(base)) {
-    const std::string bytes = table->Serialize();
-    for (size_t i = 0; i < bytes.size(); ++i) {
-      for (const int bit : {1, 8, 128}) {
-        std::string changed = bytes;
-        changed[i] = static_cast<char>(changed[i] ^ bit);
-        const auto copy = PermutationTable::Deserialize(changed);
-        if (!copy.ok() || (*copy)->maps_to_row_ids()) continue;
-        const auto limit = static_cast<uint64_t>((*copy)->spec().num_base_rows);
-        for (int64_t split = 0; split < (*copy)->num_splits(); ++split) {
-          if ((*copy)->split_num_rows(split) == 0) continue;
-          uint64_t row = static_cast<uint64_t>((*copy)->split_num_rows(split) - 1);
-          (*copy)->MapPositions(split, {&row, 1});
-          EXPECT_LT(row, limit);
-        }
-      }
-    }
-  }
+TEST_F(KeptOrderFileTest, ATableThatWasEditedDoesNotUseIt) {
+  // A file that is damaged where it is not looked at before: who uses it fails.
+  std::string bytes = FileBytes();
+  for (size_t i = bytes.size() - 400; i < bytes.size(); ++i) bytes[i] = '\x55';
+  ReplaceFile(bytes);
+  ASSERT_TRUE(ReadKept().status().IsSerializationError());
+  const auto writer = TableWriter::Open(path_).ValueOrDie();
+  ASSERT_TRUE(
+      writer->AddColumns({.schema = arrow::schema({arrow::field("more", arrow::int8())})}).ok());
+  EXPECT_EQ(ReadKept().ValueOrDie(), RowIdsOf(base_, table_));
+}
+
+TEST_F(KeptOrderFileTest, AFileOfAnotherTableIsNotUsed) {
+  const std::string other = testing::MakeTemporaryDirectory() + "/other.lance";
+  ASSERT_TRUE(table_->Keep(base_, other).ok());
+  std::string bytes = FileBytes();
+  for (size_t i = bytes.size() - 400; i < bytes.size(); ++i) bytes[i] = '\x55';
+  const auto here =
+      std::filesystem::path(other) / "_croupier" / std::filesystem::path(file_).filename();
+  std::filesystem::remove(here);
+  std::ofstream(here, std::ios::binary) << bytes;
+  const auto read =
+      PermutationTable::Read(*OpenLanceTable(other).ValueOrDie(), *base_).ValueOrDie();
+  EXPECT_EQ(RowIdsOf(base_, read), RowIdsOf(base_, table_));
 }
 
 }  // namespace

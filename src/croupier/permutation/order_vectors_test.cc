@@ -31,7 +31,7 @@ TEST(OrderVectorsTest, AreThoseOfTheSpecification) {
       const auto& expected = vector["splits"][static_cast<size_t>(split)];
       for (size_t i = 0; i < expected["positions"].size(); ++i) {
         uint64_t value = Number(expected["positions"][i]);
-        table->MapPositions(split, {&value, 1});
+        ASSERT_TRUE(table->MapPositions(split, {&value, 1}).ok());
         EXPECT_EQ(value, Number(expected["ranks"][i])) << spec.ToString() << " split " << split;
       }
     }

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <utility>
 
+#include "croupier/base/hash.h"
 #include "croupier/permutation/spill_file.h"
 
 namespace croupier::permutation {
 
 namespace {
-
-constexpr uint64_t kMagic = 0x31304b4341505243ULL;  // "CRPACK01"
 
 // The `width` bits from bit `begin` on; width in [1, 64].
 uint64_t ReadBits(const uint64_t* words, size_t begin, uint32_t width) {
@@ -29,13 +27,34 @@ void WriteBits(uint64_t* words, size_t begin, uint32_t width, uint64_t bits) {
   if (shift + width > 64) words[word + 1] |= bits >> (64 - shift);
 }
 
-void AppendBytes(const void* data, size_t size, std::string* bytes) {
-  bytes->append(static_cast<const char*>(data), size);
-}
-
 }  // namespace
 
+// A sum, so that the hashes of the numbers need not wait for each other.
+uint64_t ChecksumOf(uint64_t block, std::span<const uint64_t> numbers) {
+  constexpr uint64_t kGamma = 0x9e3779b97f4a7c15ULL;
+  uint64_t place = block * PackedBlock::kNumbers;
+  uint64_t sum = 0;
+  for (const uint64_t number : numbers) sum += Mix64(number + ++place * kGamma);
+  return sum;
+}
+
 PackedNumbers::PackedNumbers(std::shared_ptr<SpillFile> spill) : spill_(std::move(spill)) {}
+
+PackedNumbers::PackedNumbers(std::shared_ptr<const StoredBlocks> stored, uint64_t first_block,
+                             int64_t size)
+    : size_(size), stored_(std::move(stored)), first_block_(first_block) {
+  const auto num_numbers = static_cast<uint64_t>(size);
+  blocks_ = stored_->blocks.subspan(
+      first_block, (num_numbers + PackedBlock::kNumbers - 1) / PackedBlock::kNumbers);
+  constexpr size_t kSegmentWords = size_t{1} << kSegmentBits;
+  if (blocks_.empty()) return;
+  for (size_t begin = 0; begin < stored_->words.size(); begin += kSegmentWords) {
+    segments_.push_back({.words = stored_->words.data() + begin,
+                         .num_words = std::min(kSegmentWords, stored_->words.size() - begin),
+                         .owned = {}});
+  }
+}
+
 PackedNumbers::~PackedNumbers() {
   if (spill_ == nullptr) return;
   for (const Segment& segment : segments_) {
@@ -44,99 +63,90 @@ PackedNumbers::~PackedNumbers() {
   }
 }
 
-size_t PackedNumbers::NumWords(size_t num_numbers, uint32_t width) {
-  return width == kConsecutive ? 0 : (num_numbers * width + 63) / 64;
+uint64_t PackedNumbers::NumNumbers(uint64_t block) const {
+  return std::min(PackedBlock::kNumbers,
+                  static_cast<uint64_t>(size_) - block * PackedBlock::kNumbers);
 }
 
-void PackedNumbers::Lookup(std::span<uint64_t> indices_to_numbers) const {
+std::span<const uint64_t> PackedNumbers::WordsOf(size_t block) const {
+  const PackedBlock& packed = blocks_[block];
+  const uint64_t num_words = PackedBlock::NumWords(NumNumbers(block), packed.width());
+  if (num_words == 0) return {};
+  return {WordAt(packed.first_word()), num_words};
+}
+
+void PackedNumbers::Unpack(uint64_t block, std::span<uint64_t> numbers) const {
+  const PackedBlock packed = blocks_[block];
+  const uint32_t width = packed.width();
+  const uint64_t* words =
+      width == 0 || width == PackedBlock::kConsecutive ? nullptr : WordAt(packed.first_word());
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] =
+        packed.smallest + (words != nullptr ? ReadBits(words, i * width, width)
+                                            : (width == PackedBlock::kConsecutive ? i : 0));
+  }
+}
+
+arrow::Status PackedNumbers::CheckBlock(uint64_t block) const {
+  const uint64_t number = first_block_ + block;
+  const auto damaged = [&](const char* why) {
+    return arrow::Status::SerializationError(stored_->name, " is damaged: ", why, ", block ",
+                                             number);
+  };
+  const PackedBlock& packed = blocks_[block];
+  if (packed.width() > PackedBlock::kConsecutive) return damaged("more than 64 bits a number");
+  uint64_t numbers[PackedBlock::kNumbers];
+  const std::span of_block(numbers, NumNumbers(block));
+  const uint64_t num_words = PackedBlock::NumWords(of_block.size(), packed.width());
+  const uint64_t all_words = stored_->words.size();
+  if (packed.first_word() > all_words || num_words > all_words - packed.first_word()) {
+    return damaged("a block ends behind the end");
+  }
+  Unpack(block, of_block);
+  if (*std::max_element(of_block.begin(), of_block.end()) >= stored_->limit) {
+    return damaged("a number is out of range");
+  }
+  if (ChecksumOf(number, of_block) != stored_->checksums[number]) {
+    return damaged("other numbers than were written");
+  }
+  stored_->checked[number / 64].fetch_or(uint64_t{1} << number % 64, std::memory_order_relaxed);
+  return arrow::Status::OK();
+}
+
+arrow::Status PackedNumbers::CheckBlocks(std::span<const uint64_t> indices) const {
+  for (const uint64_t index : indices) {
+    const uint64_t block = index >> kBlockBits;
+    const uint64_t number = first_block_ + block;
+    const uint64_t checked = stored_->checked[number / 64].load(std::memory_order_relaxed);
+    if ((checked >> number % 64 & 1) == 0) ARROW_RETURN_NOT_OK(CheckBlock(block));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status PackedNumbers::Lookup(std::span<uint64_t> indices_to_numbers) const {
+  if (stored_ != nullptr) ARROW_RETURN_NOT_OK(CheckBlocks(indices_to_numbers));
   constexpr uint64_t kInBlock = (uint64_t{1} << kBlockBits) - 1;
   for (uint64_t& value : indices_to_numbers) {
-    const Block& block = blocks_[value >> kBlockBits];
+    const PackedBlock& block = blocks_[value >> kBlockBits];
     const uint64_t place = value & kInBlock;
-    if (block.width == kConsecutive) {
+    const uint32_t width = block.width();
+    if (width == PackedBlock::kConsecutive) {
       value = block.smallest + place;
-    } else if (block.width == 0) {
+    } else if (width == 0) {
       value = block.smallest;
     } else {
-      value = block.smallest + ReadBits(segments_[block.segment].words + block.first_word,
-                                        place * block.width, block.width);
+      value = block.smallest + ReadBits(WordAt(block.first_word()), place * width, width);
     }
   }
+  return arrow::Status::OK();
 }
 
 int64_t PackedNumbers::num_bytes() const {
-  size_t num_bytes = blocks_.size() * sizeof(Block);
-  for (const Segment& segment : segments_) num_bytes += segment.num_words * sizeof(uint64_t);
+  uint64_t num_bytes = blocks_.size() * sizeof(PackedBlock);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    num_bytes += PackedBlock::NumWords(NumNumbers(i), blocks_[i].width()) * sizeof(uint64_t);
+  }
   return static_cast<int64_t>(num_bytes);
-}
-
-// The numbers of blocks and words, the smallest number and the width of each block, then the words.
-std::string PackedNumbers::Serialize() const {
-  uint64_t num_words = 0;
-  for (const Segment& segment : segments_) num_words += segment.num_words;
-  const uint64_t header[] = {kMagic, static_cast<uint64_t>(size_), num_words};
-  std::string bytes;
-  bytes.reserve(sizeof(header) + blocks_.size() * 9 + num_words * sizeof(uint64_t));
-  AppendBytes(header, sizeof(header), &bytes);
-  for (const Block& block : blocks_) {
-    AppendBytes(&block.smallest, sizeof(block.smallest), &bytes);
-    bytes += static_cast<char>(block.width);
-  }
-  for (const Segment& segment : segments_) {
-    AppendBytes(segment.words, segment.num_words * sizeof(uint64_t), &bytes);
-  }
-  return bytes;
-}
-
-arrow::Result<std::shared_ptr<const PackedNumbers>> PackedNumbers::Parse(std::string_view bytes,
-                                                                         uint64_t limit) {
-  const auto corrupt = [](std::string_view why) {
-    return arrow::Status::SerializationError("malformed list of numbers: ", why);
-  };
-  uint64_t header[3];
-  if (bytes.size() < sizeof(header)) return corrupt("too short");
-  std::memcpy(header, bytes.data(), sizeof(header));
-  const auto [magic, size, num_words] = header;
-  if (magic != kMagic) return corrupt("not one of this format");
-  constexpr size_t kBlockBytes = sizeof(uint64_t) + 1;
-  constexpr uint64_t kBlockSize = uint64_t{1} << kBlockBits;
-  const uint64_t num_blocks = size / kBlockSize + (size % kBlockSize != 0);
-  bytes.remove_prefix(sizeof(header));
-  if (num_blocks > bytes.size() / kBlockBytes ||
-      num_words > (bytes.size() - num_blocks * kBlockBytes) / sizeof(uint64_t) ||
-      bytes.size() != num_blocks * kBlockBytes + num_words * sizeof(uint64_t)) {
-    return corrupt("its length does not fit its header");
-  }
-  const auto words = bytes.substr(num_blocks * kBlockBytes);
-  PackedNumbersBuilder builder;
-  std::vector<uint64_t> block_words;
-  std::vector<uint64_t> numbers;
-  uint64_t words_read = 0;
-  for (uint64_t i = 0; i < num_blocks; ++i) {
-    uint64_t smallest = 0;
-    std::memcpy(&smallest, bytes.data() + i * kBlockBytes, sizeof(smallest));
-    const auto width = static_cast<uint8_t>(bytes[i * kBlockBytes + sizeof(smallest)]);
-    if (width > kConsecutive) return corrupt("a block of more than 64 bits a number");
-    numbers.resize(std::min(kBlockSize, size - i * kBlockSize));
-    const size_t needed = NumWords(numbers.size(), width);
-    if (needed > num_words - words_read) return corrupt("a block ends behind the end");
-    block_words.resize(needed);
-    if (needed > 0) {
-      std::memcpy(block_words.data(), words.data() + words_read * sizeof(uint64_t),
-                  needed * sizeof(uint64_t));
-    }
-    words_read += needed;
-    for (size_t k = 0; k < numbers.size(); ++k) {
-      const uint64_t offset = width == kConsecutive ? k
-                              : width == 0          ? 0
-                                           : ReadBits(block_words.data(), k * width, width);
-      numbers[k] = smallest + offset;
-      if (numbers[k] < smallest || numbers[k] >= limit) return corrupt("a number is out of range");
-    }
-    ARROW_RETURN_NOT_OK(builder.Append(numbers));
-  }
-  if (words_read != num_words) return corrupt("it has more words than its blocks");
-  return builder.Finish();
 }
 
 PackedNumbersBuilder::PackedNumbersBuilder(std::shared_ptr<SpillFile> spill)
@@ -144,42 +154,41 @@ PackedNumbersBuilder::PackedNumbersBuilder(std::shared_ptr<SpillFile> spill)
 
 arrow::Status PackedNumbersBuilder::Append(std::span<const uint64_t> numbers) {
   while (!numbers.empty()) {
-    const auto part = numbers.first(std::min(numbers.size(), kBlockSize - pending_.size()));
+    const auto part =
+        numbers.first(std::min(numbers.size(), PackedBlock::kNumbers - pending_.size()));
     pending_.insert(pending_.end(), part.begin(), part.end());
     numbers = numbers.subspan(part.size());
-    if (pending_.size() == kBlockSize) ARROW_RETURN_NOT_OK(PackBlock());
+    if (pending_.size() == PackedBlock::kNumbers) ARROW_RETURN_NOT_OK(PackBlock());
   }
   return arrow::Status::OK();
 }
 
 arrow::Status PackedNumbersBuilder::PackBlock() {
   const auto [smallest, largest] = std::minmax_element(pending_.begin(), pending_.end());
-  PackedNumbers::Block block;
-  block.smallest = *smallest;
   bool is_consecutive = pending_.front() == *smallest;  // not if they wrap around
   for (size_t i = 0; i < pending_.size() && is_consecutive; ++i) {
     is_consecutive = pending_[i] - *smallest == i;
   }
-  block.width = is_consecutive ? PackedNumbers::kConsecutive
-                               : static_cast<uint32_t>(std::bit_width(*largest - *smallest)) & 0x7f;
-  const size_t num_words = PackedNumbers::NumWords(pending_.size(), block.width);
+  const uint32_t width = is_consecutive
+                             ? PackedBlock::kConsecutive
+                             : static_cast<uint32_t>(std::bit_width(*largest - *smallest));
+  const size_t num_words = PackedBlock::NumWords(pending_.size(), width);
   const bool is_crowded = list_->spill_ != nullptr && list_->spill_->is_crowded();
   if (words_.size() + num_words > (is_crowded ? kMinSegmentWords : kMaxSegmentWords)) {
     ARROW_RETURN_NOT_OK(EndSegment());
   }
-  block.segment = static_cast<uint32_t>(list_->segments_.size());
-  block.first_word = static_cast<uint32_t>(words_.size()) & 0x1ffffff;
-  words_.resize(words_.size() + num_words);
+  const size_t first_word = words_.size();
+  words_.resize(first_word + num_words);
   if (list_->spill_ != nullptr) {
     list_->spill_->CountUntaken(static_cast<int64_t>(num_words * sizeof(uint64_t)));
   }
   if (num_words > 0) {
-    uint64_t* words = words_.data() + block.first_word;
     for (size_t i = 0; i < pending_.size(); ++i) {
-      WriteBits(words, i * block.width, block.width, pending_[i] - block.smallest);
+      WriteBits(words_.data() + first_word, i * width, width, pending_[i] - *smallest);
     }
   }
-  list_->blocks_.push_back(block);
+  list_->owned_blocks_.push_back(PackedBlock::Make(
+      *smallest, list_->segments_.size() << PackedNumbers::kSegmentBits | first_word, width));
   list_->size_ += static_cast<int64_t>(pending_.size());
   pending_.clear();
   return arrow::Status::OK();
@@ -209,7 +218,8 @@ arrow::Status PackedNumbersBuilder::EndSegment() {
 arrow::Result<std::shared_ptr<const PackedNumbers>> PackedNumbersBuilder::Finish() {
   if (!pending_.empty()) ARROW_RETURN_NOT_OK(PackBlock());
   if (!words_.empty()) ARROW_RETURN_NOT_OK(EndSegment());
-  list_->blocks_.shrink_to_fit();
+  list_->owned_blocks_.shrink_to_fit();
+  list_->blocks_ = list_->owned_blocks_;
   return std::shared_ptr<const PackedNumbers>(std::move(list_));
 }
 

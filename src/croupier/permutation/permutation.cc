@@ -51,12 +51,9 @@ struct Permutation::Impl {
 
   // Replace positions by row ids.
   arrow::Status Lookup(std::span<uint64_t> positions, const ReadOptions& options) const {
-    if (maps_to_row_ids) {
-      map->Map(positions);
-      return arrow::Status::OK();
-    }
+    if (maps_to_row_ids) return map->Map(positions);
     ARROW_ASSIGN_OR_RAISE(const auto row_ids, RowIdsOfBase(options));
-    map->Map(positions);
+    ARROW_RETURN_NOT_OK(map->Map(positions));
     row_ids->Lookup(positions);
     return arrow::Status::OK();
   }

@@ -7,8 +7,7 @@
 
 #include "croupier/permutation.h"
 #include "croupier/permutation/order_text.h"
-#include "croupier/permutation/selected_rows.h"
-#include "croupier/permutation/spill_file.h"
+#include "croupier/permutation/row_lists.h"
 #include "croupier/permutation/split_rule.h"
 #include "croupier/permutation/table_parts.h"
 #include "croupier/table/system_columns.h"
@@ -102,36 +101,23 @@ arrow::Result<std::shared_ptr<const PermutationTable>> PermutationBuilder::Execu
   OrderSpec& spec = parts.spec;
   spec.base_version = base_->version();
   ARROW_ASSIGN_OR_RAISE(spec.num_base_rows, base_->CountRows());
-  spec.num_selected_rows = spec.num_base_rows;
   if (filter_.has_value()) spec.filter = filter_->text();
   spec.split = split_;
   spec.shuffle = shuffle_;
   spec.shard = shard_;
-  ARROW_ASSIGN_OR_RAISE(const auto spill, permutation::SpillFile::Make(options));
+  if (split_ == OrderSpec::Split::kRule) spec.split_rule = split_rule_;
+  ARROW_ASSIGN_OR_RAISE(auto rows, permutation::ListRows(base_, filter_, spec.split_rule,
+                                                         split_names_.size(), options));
+  spec.num_selected_rows = rows.num_selected_rows;
+  parts.selected = std::move(rows.selected);
+  parts.lists = std::move(rows.lists);
+  if (split_ == OrderSpec::Split::kRandom) spec.split_shuffle = split_shuffle_;
   if (split_ == OrderSpec::Split::kRule) {
-    spec.split_rule = split_rule_;
-    ARROW_ASSIGN_OR_RAISE(auto keys, permutation::KeysOf(*split_rule_, base_->schema()));
-    const permutation::SelectedRows rows(base_, filter_, std::move(keys), options);
-    ARROW_ASSIGN_OR_RAISE(auto division,
-                          permutation::SplitByRule(*split_rule_, rows, split_names_.size(), spill));
-    spec.num_selected_rows = division.num_rows;
-    parts.lists = std::move(division.lists);
     for (const auto& list : parts.lists) spec.split_sizes.push_back(list->size());
+  } else if (split_ == OrderSpec::Split::kNone) {
+    spec.split_sizes = {spec.num_selected_rows};
   } else {
-    if (filter_.has_value()) {
-      permutation::PackedNumbersBuilder selected(spill);
-      const permutation::SelectedRows rows(base_, filter_, std::nullopt, options);
-      ARROW_RETURN_NOT_OK(
-          rows.ForEach([&](auto ranks, auto /*keys*/) { return selected.Append(ranks); }));
-      ARROW_ASSIGN_OR_RAISE(parts.selected, selected.Finish());
-      spec.num_selected_rows = parts.selected->size();
-    }
-    if (split_ == OrderSpec::Split::kRandom) spec.split_shuffle = split_shuffle_;
-    if (split_ == OrderSpec::Split::kNone) {
-      spec.split_sizes = {spec.num_selected_rows};
-    } else {
-      ARROW_ASSIGN_OR_RAISE(spec.split_sizes, sizes_.Resolve(spec.num_selected_rows));
-    }
+    ARROW_ASSIGN_OR_RAISE(spec.split_sizes, sizes_.Resolve(spec.num_selected_rows));
   }
   parts.split_names = split_names_;
   parts.base_branch = base_->branch();

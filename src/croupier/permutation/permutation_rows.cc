@@ -92,7 +92,8 @@ class PermutationRows : public TableSource, public std::enable_shared_from_this<
       while (end < places.size() && places[end] >= first && places[end] < ends_[split]) {
         places[end++] -= first;
       }
-      table_->MapPositions(static_cast<int64_t>(split), places.subspan(begin, end - begin));
+      ARROW_RETURN_NOT_OK(
+          table_->MapPositions(static_cast<int64_t>(split), places.subspan(begin, end - begin)));
       begin = end;
     }
     if (table_->maps_to_row_ids()) return arrow::Status::OK();

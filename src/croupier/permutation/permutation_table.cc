@@ -93,7 +93,8 @@ arrow::Status CheckLists(const TableParts& parts) {
       spec.split == OrderSpec::Split::kRule || spec.split == OrderSpec::Split::kListed;
   bool fit = parts.lists.size() == (has_lists ? spec.split_sizes.size() : 0);
   for (size_t i = 0; fit && i < parts.lists.size(); ++i) {
-    fit = parts.lists[i] != nullptr && parts.lists[i]->size() == spec.split_sizes[i];
+    fit = parts.lists[i] == nullptr ? !parts.has_all_lists
+                                    : parts.lists[i]->size() == spec.split_sizes[i];
   }
   const bool is_selected = !has_lists && spec.filter.has_value();
   fit = fit && is_selected == (parts.selected != nullptr);
@@ -166,7 +167,7 @@ bool PermutationTable::maps_to_row_ids() const { return spec().split == OrderSpe
 int64_t PermutationTable::num_list_bytes() const {
   int64_t num_bytes = 0;
   if (impl_->parts.selected != nullptr) num_bytes += impl_->parts.selected->num_bytes();
-  for (const auto& list : impl_->parts.lists) num_bytes += list->num_bytes();
+  for (const auto& list : impl_->parts.lists) num_bytes += list == nullptr ? 0 : list->num_bytes();
   return num_bytes;
 }
 
@@ -207,7 +208,7 @@ arrow::Result<int64_t> PermutationTable::SplitByName(const std::string& name) co
                                  "` found; the splits are: ", known.empty() ? "(unnamed)" : known);
 }
 
-void PermutationTable::MapPositions(int64_t split, std::span<uint64_t> positions) const {
+arrow::Status PermutationTable::MapPositions(int64_t split, std::span<uint64_t> positions) const {
   const auto index = static_cast<size_t>(split);
   const auto num_rows = static_cast<uint64_t>(spec().split_sizes[index]);
   if (spec().shard.num_shards > 1) {
@@ -222,13 +223,18 @@ void PermutationTable::MapPositions(int64_t split, std::span<uint64_t> positions
     PositionShuffle(num_rows, *spec().shuffle, "shuffle", index).MapAll(positions);
   }
   if (!impl_->parts.lists.empty()) {
-    impl_->parts.lists[index]->Lookup(positions);
-    return;
+    const auto& list = impl_->parts.lists[index];
+    if (list == nullptr) {
+      return arrow::Status::Invalid("the rows of split ", split, " are not here: a permutation of ",
+                                    "other splits was pickled; pickle the permutation table");
+    }
+    return list->Lookup(positions);
   }
   const auto start = static_cast<uint64_t>(impl_->split_starts[index]);
   for (uint64_t& position : positions) position += start;
   if (impl_->split_shuffle.has_value()) impl_->split_shuffle->MapAll(positions);
-  if (impl_->parts.selected != nullptr) impl_->parts.selected->Lookup(positions);
+  return impl_->parts.selected == nullptr ? arrow::Status::OK()
+                                          : impl_->parts.selected->Lookup(positions);
 }
 
 }  // namespace croupier

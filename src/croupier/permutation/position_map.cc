@@ -12,15 +12,17 @@ namespace {
 class InOrder : public PositionMap {
  public:
   using PositionMap::PositionMap;
-  void Map(std::span<uint64_t> /*positions*/) const override {}
+  arrow::Status Map(std::span<uint64_t> /*positions*/) const override {
+    return arrow::Status::OK();
+  }
 };
 
 class OfSplit : public PositionMap {
  public:
   OfSplit(std::shared_ptr<const PermutationTable> table, int64_t split)
       : PositionMap(table->split_num_rows(split)), table_(std::move(table)), split_(split) {}
-  void Map(std::span<uint64_t> positions) const override {
-    table_->MapPositions(split_, positions);
+  arrow::Status Map(std::span<uint64_t> positions) const override {
+    return table_->MapPositions(split_, positions);
   }
 
  private:
@@ -32,7 +34,7 @@ class Steps : public PositionMap {
  public:
   Steps(PositionMapPtr map, int64_t begin, int64_t step, int64_t num_rows)
       : PositionMap(num_rows), map_(std::move(map)), begin_(begin), step_(step) {}
-  void Map(std::span<uint64_t> positions) const override {
+  arrow::Status Map(std::span<uint64_t> positions) const override {
     const auto begin = static_cast<uint64_t>(begin_);
     const auto step = static_cast<uint64_t>(step_);  // negative ones wrap around, and back
     const auto limit = static_cast<uint64_t>(map_->num_rows());
@@ -40,7 +42,7 @@ class Steps : public PositionMap {
       position = begin + position * step;
       if (position >= limit) position %= limit;
     }
-    map_->Map(positions);
+    return map_->Map(positions);
   }
 
  private:
@@ -53,9 +55,9 @@ class OfList : public PositionMap {
  public:
   OfList(PositionMapPtr map, std::shared_ptr<const PackedNumbers> positions)
       : PositionMap(positions->size()), map_(std::move(map)), positions_(std::move(positions)) {}
-  void Map(std::span<uint64_t> positions) const override {
-    positions_->Lookup(positions);
-    map_->Map(positions);
+  arrow::Status Map(std::span<uint64_t> positions) const override {
+    ARROW_RETURN_NOT_OK(positions_->Lookup(positions));
+    return map_->Map(positions);
   }
 
  private:
@@ -73,7 +75,7 @@ class Joined : public PositionMap {
     if (shuffle.has_value()) shuffle_.emplace(ends_.back(), *shuffle, "join", 0);
   }
 
-  void Map(std::span<uint64_t> positions) const override {
+  arrow::Status Map(std::span<uint64_t> positions) const override {
     if (shuffle_.has_value()) shuffle_->MapAll(positions);
     // Positions are mapped part by part, so that each is asked once.
     std::vector<std::vector<size_t>> slots(maps_.size());
@@ -86,9 +88,10 @@ class Joined : public PositionMap {
       const uint64_t begin = part == 0 ? 0 : ends_[part - 1];
       some.clear();
       for (const size_t slot : slots[part]) some.push_back(positions[slot] - begin);
-      maps_[part]->Map(some);
+      ARROW_RETURN_NOT_OK(maps_[part]->Map(some));
       for (size_t k = 0; k < some.size(); ++k) positions[slots[part][k]] = some[k];
     }
+    return arrow::Status::OK();
   }
 
  private:

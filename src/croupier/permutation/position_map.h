@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include <arrow/status.h>
+
 #include "croupier/order_spec.h"
 #include "croupier/permutation.h"
 #include "croupier/permutation/packed_numbers.h"
@@ -21,8 +23,8 @@ class PositionMap {
   PositionMap& operator=(const PositionMap&) = delete;
 
   int64_t num_rows() const { return num_rows_; }
-  /// Replace each position by what it is mapped to.
-  virtual void Map(std::span<uint64_t> positions) const = 0;
+  /// Replace each position by what it is mapped to; errors of PermutationTable::MapPositions.
+  virtual arrow::Status Map(std::span<uint64_t> positions) const = 0;
 
  private:
   const int64_t num_rows_;

@@ -18,12 +18,12 @@ namespace {
 
 size_t PageBytes() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
+}  // namespace
+
 std::string TemporaryDirectory() {
   const char* directory = std::getenv("TMPDIR");
   return directory != nullptr && *directory != '\0' ? directory : "/tmp";
 }
-
-}  // namespace
 
 arrow::Result<std::shared_ptr<SpillFile>> SpillFile::Make(const BuildOptions& options) {
   int64_t list_bytes = options.list_bytes;

@@ -12,6 +12,9 @@
 
 namespace croupier::permutation {
 
+/// The directory of temporary files: TMPDIR, else /tmp.
+std::string TemporaryDirectory();
+
 /// Holds bytes in a temporary file once more of them are there than may be in memory.
 ///
 /// The file has no name and goes with the last process that maps it. Not thread-safe but for

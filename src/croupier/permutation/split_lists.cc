@@ -23,7 +23,7 @@ arrow::Result<SplitLists> SplitListsBuilder::Finish(size_t min_splits) {
   return lists;
 }
 
-uint64_t HashOfLists(const SplitLists& lists) {
+arrow::Result<uint64_t> HashOfLists(const SplitLists& lists) {
   constexpr uint64_t kGamma = 0x9e3779b97f4a7c15ULL;
   constexpr int64_t kStepRows = 4096;
   const auto add = [](uint64_t hash, uint64_t value) { return Mix64((hash ^ value) + kGamma); };
@@ -34,7 +34,7 @@ uint64_t HashOfLists(const SplitLists& lists) {
     for (int64_t begin = 0; begin < list->size(); begin += kStepRows) {
       rows.resize(static_cast<size_t>(std::min(kStepRows, list->size() - begin)));
       std::iota(rows.begin(), rows.end(), static_cast<uint64_t>(begin));
-      list->Lookup(rows);
+      ARROW_RETURN_NOT_OK(list->Lookup(rows));
       for (const uint64_t row : rows) of_split = add(of_split, Mix64(row));
     }
     hash = add(hash, of_split);

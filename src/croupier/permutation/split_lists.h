@@ -13,6 +13,9 @@
 
 namespace croupier::permutation {
 
+/// All row ids are below: no table has a row of the largest number.
+inline constexpr uint64_t kRowIdLimit = UINT64_MAX;
+
 /// The rows of each split.
 using SplitLists = std::vector<std::shared_ptr<const PackedNumbers>>;
 
@@ -41,6 +44,8 @@ class SplitListsBuilder {
 };
 
 /// Tell lists apart: a hash of the rows of each split (docs/concepts/splits.md).
-uint64_t HashOfLists(const SplitLists& lists);
+///
+/// \return errors of PackedNumbers::Lookup
+arrow::Result<uint64_t> HashOfLists(const SplitLists& lists);
 
 }  // namespace croupier::permutation

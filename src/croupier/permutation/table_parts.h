@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,13 +11,26 @@
 
 namespace croupier::permutation {
 
+/// A permutation that was kept as a table, which can be opened again.
+struct KeptPlace {
+  std::string location = {};  ///< empty: it was not kept, or where no other process finds it
+  uint64_t version = 0;
+};
+
 /// What a permutation table is made of.
 struct TableParts {
   OrderSpec spec;
   /// The ranks that the filter keeps, ascending, where splits are cut; else null.
   std::shared_ptr<const PackedNumbers> selected = nullptr;
-  /// The rows of each split: ranks for kRule, row ids for kListed; else none.
+  /// The rows of each split: ranks for kRule, row ids for kListed; else none. Null for a split
+  /// whose rows were left behind in another process, see has_all_lists.
   SplitLists lists = {};
+  bool has_all_lists = true;
+  /// Where `selected` or all lists are a file of an order, and its hash; empty if they are not.
+  std::string file = {};
+  uint64_t file_hash = 0;
+  /// Of kListed: the table that the lists were read from.
+  KeptPlace kept = {};
   std::vector<std::string> split_names = {};
   std::string base_branch = {};
   std::string base_identity = {};  ///< TableSource::identity

@@ -129,6 +129,53 @@ std::shared_ptr<const PermutationTable> Build(
   return builder.Execute().ValueOrDie();
 }
 
+std::vector<std::shared_ptr<const PermutationTable>> TablesOfAllKinds(
+    const std::shared_ptr<const TableSource>& base) {
+  constexpr int64_t kHalf = SplitRule::kRatioUnit / 2;
+  return {
+      Build(base, [](auto*) {}),
+      Build(base, [](auto* b) { ASSERT_TRUE(b->Shuffle(1).ok()); }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(b->SplitRandom({.fixed = 3}, 1, {"a", "b\"", "ü"}, 4).ok());
+              ASSERT_TRUE(b->Shuffle(1, 3, 2).ok());
+              ASSERT_TRUE(b->Shard({2, 1, Remainder::kRepeat}).ok());
+            }),
+      Build(base, [](auto* b) { ASSERT_TRUE(b->Filter("id % 3 = 1").ok()); }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(b->Filter("id % 3 = 1 and half > 2.0").ok());
+              ASSERT_TRUE(b->SplitSequential({.fixed = 2}).ok());
+              ASSERT_TRUE(b->Shuffle(9).ok());
+            }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(b->SplitBy({.kind = SplitRule::Kind::kHash,
+                                      .columns = {"id"},
+                                      .weights = {1, 2},
+                                      .discard_weight = 1})
+                              .ok());
+            }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(b->SplitBy({.kind = SplitRule::Kind::kStratified,
+                                      .columns = {"group"},
+                                      .ratios = {kHalf, kHalf},
+                                      .seed = 3},
+                                     {"x", "y"})
+                              .ok());
+              ASSERT_TRUE(b->Filter("id > 10").ok());
+              ASSERT_TRUE(b->Shuffle(9).ok());
+            }),
+      Build(base,
+            [](auto* b) {
+              ASSERT_TRUE(
+                  b->SplitBy({.kind = SplitRule::Kind::kCalculated, .expression = "id % 4 * 2"})
+                      .ok());
+            }),
+  };
+}
+
 std::vector<uint64_t> AllRowIds(const Permutation& permutation) {
   std::vector<int64_t> positions(static_cast<size_t>(permutation.num_rows()));
   std::iota(positions.begin(), positions.end(), 0);
@@ -138,7 +185,7 @@ std::vector<uint64_t> AllRowIds(const Permutation& permutation) {
 std::vector<uint64_t> MappedRows(const PermutationTable& table, int64_t split) {
   std::vector<uint64_t> rows(static_cast<size_t>(table.split_num_rows(split)));
   std::iota(rows.begin(), rows.end(), uint64_t{0});
-  table.MapPositions(split, rows);
+  EXPECT_TRUE(table.MapPositions(split, rows).ok());
   return rows;
 }
 

@@ -70,6 +70,10 @@ std::shared_ptr<const PermutationTable> Build(
     const std::shared_ptr<const TableSource>& base,
     const std::function<void(PermutationBuilder*)>& steps);
 
+/// Permutation tables of NumberedRows(100) or more: computed ones, filters, splits by every rule.
+std::vector<std::shared_ptr<const PermutationTable>> TablesOfAllKinds(
+    const std::shared_ptr<const TableSource>& base);
+
 std::vector<uint64_t> AllRowIds(const Permutation& permutation);
 
 /// What the positions of a split are mapped to: ranks or row ids.

@@ -104,20 +104,23 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> ReadWhole(const std::shared_ptr<co
   return std::move(buffers.front());
 }
 
+arrow::Result<std::optional<std::string>> LocalPathOf(const std::string& uri) {
+  if (uri.find("://") == std::string::npos) return uri;
+  if (!uri.starts_with("file://")) return std::nullopt;
+  arrow::util::Uri parsed;
+  ARROW_RETURN_NOT_OK(parsed.Parse(uri));
+  if (!parsed.host().empty() && parsed.host() != "localhost") {
+    return arrow::Status::Invalid("a file:// URI cannot name another host: '", uri, "'");
+  }
+  return parsed.path();
+}
+
 arrow::Result<std::shared_ptr<const ObjectStore>> OpenObjectStore(const std::string& uri,
                                                                   const StorageOptions& options) {
   ARROW_ASSIGN_OR_RAISE(auto settings, StorageSettings::Make(options));
-  const size_t scheme_end = uri.find("://");
-  if (scheme_end == std::string::npos) return OpenLocalStore(uri);
-  if (uri.starts_with("file://")) {
-    arrow::util::Uri parsed;
-    ARROW_RETURN_NOT_OK(parsed.Parse(uri));
-    if (!parsed.host().empty() && parsed.host() != "localhost") {
-      return arrow::Status::Invalid("a file:// URI cannot name another host: '", uri, "'");
-    }
-    return OpenLocalStore(parsed.path());
-  }
-  const auto scheme = std::string_view(uri).substr(0, scheme_end);
+  ARROW_ASSIGN_OR_RAISE(const auto local_path, LocalPathOf(uri));
+  if (local_path.has_value()) return OpenLocalStore(*local_path);
+  const auto scheme = std::string_view(uri).substr(0, uri.find("://"));
   if (scheme == "memory") {
     ARROW_ASSIGN_OR_RAISE(const auto parsed, StoreUri::Parse(uri));
     return OpenMemoryStore(parsed);

@@ -155,6 +155,11 @@ class ObjectStore {
   virtual arrow::Result<int64_t> ModifiedAt(const std::string& path) const;
 };
 
+/// The path that a path or a file:// URI means; nothing for URIs of other stores.
+///
+/// \return Invalid for a URI of another host
+arrow::Result<std::optional<std::string>> LocalPathOf(const std::string& uri);
+
 /// Tell whether a status of this room means that an object or directory does not exist.
 bool IsNotFound(const arrow::Status& status);
 
