@@ -72,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Require((*table)->CheckBase(*base).ok(), "it is of the table that it was read for");
   if ((*table)->num_splits() > 1000) return 0;
-  const auto copy = PermutationTable::Deserialize((*table)->Serialize());
+  const auto copy = PermutationTable::Deserialize((*table)->Serialize().ValueOrDie());
   Require(copy.ok(), "it can be sent to another process");
   Require((*copy)->order_id() == (*table)->order_id(), "with the same order");
   return 0;

@@ -344,15 +344,64 @@ def write_array_pages():
                 write("array_page", seed + b"".join(buffers))
 
 
-def packed(numbers):
-    """Write numbers as a list of one block, all of one width."""
-    smallest = min(numbers, default=0)
-    width = max((number - smallest for number in numbers), default=0).bit_length()
-    bits = sum((number - smallest) << i * width for i, number in enumerate(numbers))
-    num_words = (len(numbers) * width + 63) // 64
-    block = struct.pack("<QB", smallest, width) if numbers else b""
-    head = struct.pack("<8sQQ", b"CRPACK01", len(numbers), num_words)
-    return head + block + bits.to_bytes(8 * num_words, "little")
+MASK = (1 << 64) - 1
+GAMMA = 0x9E3779B97F4A7C15
+
+
+def mix64(x):
+    """Mix 64 bits, as docs/concepts/order.md has it."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)
+
+
+def order_file(lists, limit, name=b""):
+    """Write lists of up to 256 numbers as docs/format/order-file.md has it."""
+    blocks, checksums, words = b"", b"", b""
+    content = 0
+
+    def add(value, number):
+        return mix64(((value ^ number) + GAMMA) & MASK)
+
+    for numbers in lists:
+        content = add(content, len(numbers))
+        if not numbers:
+            continue
+        place = len(checksums) // 8 * 256
+        smallest = min(numbers)
+        width = (max(numbers) - smallest).bit_length()
+        if numbers == list(range(smallest, smallest + len(numbers))):
+            width = 65
+        blocks += struct.pack("<QQ", smallest, len(words) // 8 << 7 | width)
+        if width <= 64:
+            bits = sum((number - smallest) << i * width for i, number in enumerate(numbers))
+            words += bits.to_bytes((len(numbers) * width + 63) // 64 * 8, "little")
+        checksum = sum(
+            mix64((number + (place + i + 1) * GAMMA) & MASK) for i, number in enumerate(numbers)
+        )
+        checksums += struct.pack("<Q", checksum & MASK)
+        content = add(content, checksum & MASK)
+    head = [int.from_bytes(b"CRCRDRO1", "little"), limit, len(lists)]
+    head += [len(blocks) // 16, len(words) // 8, len(name), content]
+    checksum = 0
+    fnv = 0xCBF29CE484222325
+    for byte in name:
+        fnv = ((fnv ^ byte) * 0x100000001B3) & MASK
+    for number in [*head, *map(len, lists), fnv]:
+        checksum = add(checksum, number)
+    sizes = struct.pack(f"<{len(lists)}Q", *map(len, lists))
+    file = struct.pack("<8Q", *head, checksum)
+    for section in (sizes, name, blocks, checksums, words):
+        file += bytes(-len(file) % 64) + section
+    return file
+
+
+def permutation_message(line, lists, limit):
+    """Write a permutation table whose lists go by value."""
+    parts = [line.encode(), b"branch", b"", b"[]", b""]
+    message = b"".join(struct.pack("<Q", len(part)) + part for part in parts)
+    by_value = order_file(lists, limit) if lists else b""
+    return message + struct.pack("<QQQQQ", 0, 0, 0, 0, len(by_value)) + by_value
 
 
 def write_orders():
@@ -380,8 +429,11 @@ def write_orders():
         write("order_line", line.encode())
         if (line not in lists and "by" in line) or len(line) > 200:
             continue
-        parts = [line.encode(), b"branch", b"", b"[]", *map(packed, lists.get(line, []))]
-        write("permutation_table", b"".join(struct.pack("<Q", len(p)) + p for p in parts))
+        limit = MASK if '"list"' in line else int(re.search(r'rows[=":]+([0-9]+)', line)[1])
+        write("permutation_table", permutation_message(line, lists.get(line), limit))
+    write("order_file", order_file([[5, 8, 2**32], [], [7, 8, 9, 10], [1, 1]], MASK))
+    write("order_file", order_file([[3, 1, 2] * 85], 4, b"a name"))
+    write("order_file", order_file([], 0))
     rows = bytes([5, 0, 7, 0, 2, 1, 9, 255, 99, 0])
     computed = "croupier-order-2 " + json.dumps(
         {"version": "1", "rows": "100", "shuffle": {"seed": "1", "clump_size": "7"}},
