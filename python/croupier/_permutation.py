@@ -19,9 +19,10 @@ from croupier._permutation_table import (
 )
 from croupier._row_order import RowOrder
 from croupier._selection import Selection
+from croupier._worker_batch import worker_batch
 from croupier.errors import NameNotFoundError, VersionNotFoundError
 from croupier.loader import rename_batch, start_loader
-from croupier.table import Table
+from croupier.table import Table, is_one_row
 
 DEFAULT_BATCH_SIZE = 100
 _UNIQUE_BATCH_ROWS = 65536
@@ -420,21 +421,24 @@ class Permutation:
     @overload
     def __getitem__(self, index: slice) -> Permutation: ...
     @overload
-    def __getitem__(self, index: int) -> Any: ...
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: int | Sequence[int]) -> Any: ...
+    def __getitem__(self, index: int | slice | Sequence[int]) -> Any:
         """Read one row, formatted as a batch of one; a slice gives a permutation of its rows.
+
+        A list, array or tensor of positions gives a batch of them, for a DataLoader whose sampler
+        makes batches.
 
         Raises:
             IndexError: for a position out of range.
         """
-        if not isinstance(index, slice):
-            return self.take_offsets([index])
-        positions = range(*index.indices(self.num_rows))
-        return self._with_step("slice", positions.start, positions.step, len(positions))
+        if isinstance(index, slice):
+            positions = range(*index.indices(self.num_rows))
+            return self._with_step("slice", positions.start, positions.step, len(positions))
+        return self.__getitems__([index] if is_one_row(index) else index)  # type: ignore[list-item,arg-type]
 
     def __getitems__(self, indices: Sequence[int]) -> Any:
         """Read rows, formatted as one batch: what a DataLoader asks for."""
-        return self.take_offsets(indices)
+        return worker_batch(self.take_offsets(indices))
 
     def _described(self) -> list[str]:
         """What this is, in parts."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
 from croupier import _core
+from croupier._worker_batch import worker_batch
 from croupier.blob import BlobFile
 from croupier.edits import TableEdits
 from croupier.history import Branches, Tags, list_versions, version_arguments
@@ -241,8 +242,8 @@ class Table(TableEdits):
     Nothing but its own edits (`add`, `delete`, `update` …) moves a table object: to the version
     that they make. What others commit is another version, and another object, which `checkout` and
     `checkout_latest` return; a permutation, a scan or a pickle of a table stays at the version that
-    it was made at. It is a map-style dataset by itself: `len`, and `__getitems__` as PyTorch calls
-    it. It pickles, pinned to its branch and version: a table in files as its location, without
+    it was made at. It is a map-style dataset of PyTorch: `len`, and rows by their offsets. It
+    pickles, pinned to its branch and version: a table in files as its location, without
     credentials (see `connect`), one in memory with its files. Edits are for one thread at a time.
 
     Made by `croupier.connect`, its connection's methods, and `croupier.open_dataset`.
@@ -549,9 +550,38 @@ class Table(TableEdits):
         """
         return TakeQuery(self, lambda columns: self._source.take(row_ids, columns))
 
+    @overload
+    def __getitem__(self, offset: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, offset: Sequence[int]) -> pa.RecordBatch: ...
+    def __getitem__(self, offset: int | Sequence[int]) -> dict[str, Any] | pa.RecordBatch:
+        """Read one row as a dict, or the rows of a list of offsets into one record batch.
+
+        Raises:
+            IndexError: if an offset is out of range; negative ones count from the last row.
+        """
+        if isinstance(offset, slice):
+            raise TypeError(
+                "a table has no slices; croupier.Permutation.identity(table)[2:5] and "
+                "search().offset(2).limit(3) read the rows of one"
+            )
+        if is_one_row(offset):
+            row: dict[str, Any] = self._take_rows([offset]).to_pylist()[0]  # type: ignore[list-item]
+            return row
+        return self.__getitems__(offset)  # type: ignore[arg-type]
+
     def __getitems__(self, offsets: Sequence[int]) -> pa.RecordBatch:
-        """Read rows by offset into one record batch, for a PyTorch DataLoader."""
-        return pa.record_batch(self._rows_in_order().take(offsets, self.schema.names))
+        """Read rows by offset into one record batch: what a DataLoader asks for."""
+        return worker_batch(self._take_rows(offsets))
+
+    def _take_rows(self, offsets: Sequence[int]) -> pa.RecordBatch:
+        columns = self.schema.names
+        return pa.record_batch(self._rows_in_order().take(offsets, columns, 0, -1, True))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Read all rows in storage order, each as a dict."""
+        for batch in self.to_batches():
+            yield from batch.to_pylist()
 
     def _rows_in_order(self) -> _core.Permutation:
         if self._identity_rows is None:
@@ -625,6 +655,11 @@ def _unpickle_memory_table(
         f"{home}/{directory}", **version_arguments(version, branch), **options
     )
     return Table(source, name, memory=memory, **options)
+
+
+def is_one_row(index: Any) -> bool:
+    """Tell a row number, also one of NumPy or torch, from a list or an array of them."""
+    return hasattr(index, "__index__") and getattr(index, "ndim", 0) == 0
 
 
 def _column_list(columns: Sequence[str]) -> list[str]:

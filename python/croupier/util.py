@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from croupier import _torch_formats
+from croupier._worker_batch import worker_batch
 
 if TYPE_CHECKING:
     import torch
@@ -37,5 +38,8 @@ def keep_batch(batch: Any) -> Any:
 
     Serves as ``collate_fn`` of a DataLoader over a permutation whose format makes whole batches
     (``torch_batch``, ``arrow``, ``numpy``, …), which torch's default would take for lists of rows.
+
+    From a worker the batch goes to its parent in one buffer, whatever tensors and arrays are in it;
+    also a batch that another dataset made.
     """
-    return batch
+    return worker_batch(batch)
