@@ -17,6 +17,7 @@ from croupier._permutation_table import (
     pin_base_table,
     unpickle_permutation_table,
 )
+from croupier._ranks import find_shard
 from croupier._row_order import RowOrder
 from croupier._selection import Selection
 from croupier._worker_batch import worker_batch
@@ -237,20 +238,33 @@ class Permutation:
         values: list[Any] = found.to_pylist()
         return values
 
-    def shard(self, num_shards: int, index: int, *, remainder: str = "spread") -> Permutation:
+    def shard(
+        self,
+        num_shards: int | None = None,
+        index: int | None = None,
+        *,
+        remainder: str = "spread",
+    ) -> Permutation:
         """Read one of several equal parts: rows index, index + num_shards, …, as for ranks.
+
+        Without numbers, the part of this process: of torch.distributed, if it is initialized, else
+        of the first pair of variables that is set: RANK and WORLD_SIZE (torchrun), SLURM_PROCID and
+        SLURM_NTASKS, OMPI_COMM_WORLD_RANK and OMPI_COMM_WORLD_SIZE, PMI_RANK and PMI_SIZE; else
+        everything. The logger ``croupier`` says which, at level INFO. It is decided by this call:
+        what is pickled, or inherited by a worker, stays this part.
 
         Args:
             num_shards: how many parts there are.
             index: which one, in [0, num_shards).
             remainder: what becomes of rows that cannot be dealt evenly: with ``spread`` the first
                 shards have one row more, ``drop`` leaves them out, ``repeat`` fills all shards up
-                with the first rows.
+                with the first rows. With the last two all ranks take the same number of steps.
 
         Raises:
-            ValueError: for an index out of range.
+            ValueError: for an index out of range; for one number without the other, or variables
+                that contradict each other.
         """
-        return self._with_step("shard", num_shards, index, remainder)
+        return self._with_step("shard", *find_shard(num_shards, index), remainder)
 
     def sort_by(self, column: str, *, descending: bool = False) -> Permutation:
         """Read the rows by the value of a column, in their order here where values are equal.

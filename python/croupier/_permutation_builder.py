@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from croupier import _core
 from croupier._permutation_table import PermutationTable
+from croupier._ranks import find_shard
 from croupier.table import Table
 
 if TYPE_CHECKING:
@@ -327,9 +328,15 @@ class PermutationBuilder:
         return self
 
     def shard(
-        self, num_shards: int, index: int, *, remainder: str = "spread"
+        self,
+        num_shards: int | None = None,
+        index: int | None = None,
+        *,
+        remainder: str = "spread",
     ) -> PermutationBuilder:
         """Keep one of several equal parts of each split: positions index, index + num_shards, ….
+
+        Without numbers, the part of this process's rank, found as by `Permutation.shard`.
 
         Args:
             num_shards: how many parts there are.
@@ -339,9 +346,12 @@ class PermutationBuilder:
                 with the first rows.
 
         Raises:
-            ValueError: for an index out of range.
+            ValueError: for an index out of range; for one number without the other, or variables
+                that contradict each other.
         """
-        self._live().shard(_check_int64(num_shards), _check_int64(index), remainder)
+        core = self._live()
+        shards, number = find_shard(num_shards, index)
+        core.shard(_check_int64(shards), _check_int64(number), remainder)
         return self
 
     def execute(
