@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,6 +63,14 @@ class Loader {
   ///         "the loader has failed". Invalid after Close.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(
       const CancelToken& cancel = CancelToken::Never());
+
+  /// Have a function called once Next need not wait, for a batch, the end or an error: for event
+  /// loops. Starts the threads.
+  ///
+  /// \param ready called by a thread of the loader or by Close, once, if it still exists then; it
+  ///        must be short, and not call the loader
+  /// \return whether Next need not wait now; `ready` is not called then
+  bool WhenReady(const std::shared_ptr<const std::function<void()>>& ready);
 
   /// Stop all threads and drop what was read ahead. Idempotent.
   void Close();

@@ -20,9 +20,10 @@ namespace croupier {
 
 namespace {
 
-int64_t MicrosecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
-                                                               start)
+// By a clock that only goes on.
+int64_t NowMicroseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
@@ -43,12 +44,18 @@ struct Loader::Impl {
     auto read = [this](table::IndexRange range, const CancelToken& cancel) {
       ReadOptions read_options;
       read_options.cancel = &cancel;
-      const auto started = std::chrono::steady_clock::now();
+      const int64_t started = NowMicroseconds();
       auto rows = permutation->TakeRange(range.begin, range.end, columns, read_options);
-      read_microseconds += MicrosecondsSince(started);
+      read_microseconds += NowMicroseconds() - started;
       return rows;
     };
     return std::make_unique<table::ReadAhead>(plan, next_batch.load(), std::move(read), options);
+  }
+
+  table::ReadAhead& StartedReadAhead() {
+    table::ReadAhead& started = read_ahead.Get();
+    if (closed) started.Stop();  // a Close that came before there was something to stop
+    return started;
   }
 
   const std::shared_ptr<const Permutation> permutation;
@@ -65,6 +72,7 @@ struct Loader::Impl {
   std::atomic<int64_t> num_bytes{0};
   std::atomic<int64_t> read_microseconds{0};
   std::atomic<int64_t> wait_microseconds{0};
+  std::atomic<int64_t> waited_since{0};  // by the clock, for WhenReady; 0: not
 
   // Last, so that its threads end before what they read from.
   ProcessLocal<table::ReadAhead> read_ahead;
@@ -109,11 +117,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Loader::Next(const CancelToke
   if (impl_->closed) return arrow::Status::Invalid("the loader is closed");
   if (impl_->failed) return arrow::Status::Invalid("the loader has failed");
   if (impl_->next_batch >= impl_->plan.num_batches()) return nullptr;
-  const auto started = std::chrono::steady_clock::now();
-  table::ReadAhead& read_ahead = impl_->read_ahead.Get();
-  if (impl_->closed) read_ahead.Stop();  // a Close that came before there was something to stop
-  auto next = read_ahead.Next(cancel);
-  impl_->wait_microseconds += MicrosecondsSince(started);
+  const int64_t now = NowMicroseconds();
+  const int64_t waited_since = impl_->waited_since.exchange(0);
+  auto next = impl_->StartedReadAhead().Next(cancel);
+  impl_->wait_microseconds += NowMicroseconds() - (waited_since > 0 ? waited_since : now);
   if (!next.ok()) {
     if (!next.status().IsCancelled() && !impl_->closed) impl_->failed = true;
     return next.status();
@@ -126,6 +133,14 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Loader::Next(const CancelToke
     impl_->num_bytes += num_bytes;
   }
   return next;
+}
+
+bool Loader::WhenReady(const std::shared_ptr<const std::function<void()>>& ready) {
+  if (impl_->closed || impl_->failed || impl_->next_batch >= impl_->plan.num_batches()) return true;
+  if (impl_->StartedReadAhead().WhenReady(ready)) return true;
+  int64_t not_waiting = 0;
+  impl_->waited_since.compare_exchange_strong(not_waiting, NowMicroseconds());
+  return false;
 }
 
 void Loader::Close() {

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -204,6 +206,79 @@ TEST(LoaderTest, CloseFromAnotherThreadEndsAWait) {
     loader->Close();
   });
   EXPECT_TRUE(loader->Next().status().IsInvalid());
+}
+
+// Reads to the end without waiting in Next; the ids in the order of delivery.
+std::vector<uint64_t> DrainWhenReady(Loader* loader) {
+  std::vector<uint64_t> ids;
+  CancelFlag no_wait;
+  no_wait.Cancel();
+  while (true) {
+    std::promise<void> is_ready;
+    const auto ready = std::make_shared<const std::function<void()>>([&] { is_ready.set_value(); });
+    if (!loader->WhenReady(ready)) is_ready.get_future().wait();
+    // A cancelled Next gives what is there, and fails where it would wait.
+    const auto batch = loader->Next(no_wait).ValueOrDie();
+    if (batch == nullptr) return ids;
+    const auto& column = static_cast<const arrow::UInt64Array&>(*batch->column(0));
+    ids.insert(ids.end(), column.raw_values(), column.raw_values() + column.length());
+  }
+}
+
+TEST(LoaderTest, ToldWhenABatchIsReadyNobodyWaitsForIt) {
+  for (int64_t prefetch_bytes : {1, 4096}) {
+    auto loader =
+        MakeLoader(std::make_shared<CountingTable>(10007),
+                   {.batch_rows = 10, .num_threads = 3, .prefetch_bytes = prefetch_bytes});
+    EXPECT_TRUE(IsSequence(DrainWhenReady(loader.get()), 0, 10007));
+    EXPECT_GT(loader->counters().wait_microseconds, 0);
+  }
+}
+
+TEST(LoaderTest, AnErrorIsReadyToo) {
+  auto table = std::make_shared<CountingTable>(10);
+  table->bad_row_id = 3;
+  auto loader = MakeLoader(table, {.batch_rows = 10});
+  std::promise<void> is_ready;
+  const auto ready = std::make_shared<const std::function<void()>>([&] { is_ready.set_value(); });
+  if (!loader->WhenReady(ready)) is_ready.get_future().wait();
+  EXPECT_TRUE(loader->Next().status().IsIOError());
+  EXPECT_TRUE(loader->WhenReady(ready));
+}
+
+TEST(LoaderTest, CloseTellsWhoWaitsAndWhoIsGoneIsNotTold) {
+  auto table = std::make_shared<CountingTable>(10);
+  table->hold = true;
+  auto loader = MakeLoader(table, {.batch_rows = 10});
+  int num_told = 0;
+  auto gone = std::make_shared<const std::function<void()>>([&] { num_told += 100; });
+  EXPECT_FALSE(loader->WhenReady(gone));
+  gone.reset();
+  const auto waits = std::make_shared<const std::function<void()>>([&] { ++num_told; });
+  EXPECT_FALSE(loader->WhenReady(waits));
+  EXPECT_FALSE(loader->WhenReady(waits));
+  loader->Close();
+  EXPECT_EQ(num_told, 2);
+  EXPECT_TRUE(loader->WhenReady(waits));
+}
+
+TEST(LoaderTest, AChildIsToldByThreadsOfItsOwn) {
+  auto table = std::make_shared<CountingTable>(1000);
+  table->hold = true;
+  auto loader = MakeLoader(table, {.batch_rows = 10, .num_threads = 3});
+  std::atomic<int> num_told = 0;
+  const auto waits = std::make_shared<const std::function<void()>>([&] { ++num_told; });
+  EXPECT_FALSE(loader->WhenReady(waits));
+  const auto result = testing::RunInForkedChild([&] {
+    table->hold = false;
+    const bool right = IsSequence(DrainWhenReady(loader.get()), 0, 1000);
+    return right && num_told == 0 ? 0 : 1;
+  });
+  EXPECT_FALSE(result.timed_out);
+  EXPECT_EQ(result.exit_code, 0);
+  table->hold = false;
+  EXPECT_TRUE(IsSequence(Drain(loader.get()), 0, 1000));
+  EXPECT_EQ(num_told, 1);
 }
 
 TEST(LoaderTest, AChildGoesOnWhereTheParentWas) {

@@ -7,8 +7,8 @@
 #include <arrow/array.h>
 #include <arrow/status.h>
 #include <arrow/util/byte_size.h>
-#include <pthread.h>
-#include <signal.h>
+
+#include "croupier/base/quiet_thread.h"
 
 namespace croupier::table {
 
@@ -28,27 +28,23 @@ ReadAhead::ReadAhead(BatchPlan plan, int64_t first_batch, ReadRows read, ReadAhe
       num_threads_(std::min<int64_t>(options_.num_threads, plan_.num_batches() - first_batch)),
       next_batch_(first_batch),
       bytes_per_row_(options_.bytes_per_row) {
-  // Signals are for the threads of the program: Python's Ctrl-C must interrupt its main thread.
-  sigset_t all_signals;
-  sigset_t previous;
-  sigfillset(&all_signals);
-  pthread_sigmask(SIG_SETMASK, &all_signals, &previous);
   for (int64_t i = 0; i < num_threads_; ++i) {
-    threads_.emplace_back([this] { RunThread(); });
-    pthread_setname_np(threads_.back().native_handle(), "croupier-read");
+    threads_.push_back(StartQuietThread("croupier-read", [this] { RunThread(); }));
   }
-  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
 }
 
 ReadAhead::~ReadAhead() { Stop(); }
 
 void ReadAhead::Stop() {
   stop_.Cancel();
+  Listeners listeners;
   {
     const std::lock_guard lock(mutex_);
     threads_wait_.notify_all();
     consumer_waits_.notify_all();
+    listeners = std::exchange(listeners_, {});
   }
+  Tell(listeners);
   {
     const std::lock_guard lock(join_mutex_);
     for (auto& thread : threads_) thread.join();
@@ -80,6 +76,25 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadAhead::Next(const CancelT
     ARROW_RETURN_NOT_OK(cancel.Check());
     lock.lock();
     if (windows_.empty() || !windows_.front()->made) consumer_waits_.wait_for(lock, kWaitSlice);
+  }
+}
+
+bool ReadAhead::WhenReady(const std::shared_ptr<const std::function<void()>>& ready) {
+  const std::lock_guard lock(mutex_);
+  if (IsReady()) return true;
+  std::erase_if(listeners_, [](const auto& listener) { return listener.expired(); });
+  listeners_.push_back(ready);
+  return false;
+}
+
+bool ReadAhead::IsReady() const {
+  if (stop_.cancelled()) return true;
+  return windows_.empty() ? next_batch_ >= plan_.num_batches() : windows_.front()->made;
+}
+
+void ReadAhead::Tell(const Listeners& listeners) {
+  for (const auto& listener : listeners) {
+    if (const auto ready = listener.lock()) (*ready)();
   }
 }
 
@@ -145,6 +160,12 @@ void ReadAhead::RunThread() {
     if (!window->error.ok()) next_batch_ = plan_.num_batches();
     consumer_waits_.notify_one();
     threads_wait_.notify_all();
+    if (!listeners_.empty() && IsReady()) {
+      const Listeners listeners = std::exchange(listeners_, {});
+      lock.unlock();
+      Tell(listeners);
+      lock.lock();
+    }
   }
 }
 

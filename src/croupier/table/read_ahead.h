@@ -57,6 +57,13 @@ class ReadAhead {
   ///         the stream; its message names the batch and its positions.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(const CancelToken& cancel);
 
+  /// Have a function called once Next need not wait, for a batch, the end or an error.
+  ///
+  /// \param ready called by a thread of the read-ahead or by Stop, once, if it still exists then;
+  ///        short, and no caller of this object
+  /// \return whether Next need not wait now; `ready` is not called then
+  bool WhenReady(const std::shared_ptr<const std::function<void()>>& ready);
+
   /// End the threads and drop what was read; Next then says that the loader is closed. Any thread
   /// may call, any number of times.
   void Stop();
@@ -73,7 +80,11 @@ class ReadAhead {
     arrow::Status error;  // after the batches that could be read
   };
 
+  using Listeners = std::vector<std::weak_ptr<const std::function<void()>>>;
+
   void RunThread();
+  bool IsReady() const;
+  static void Tell(const Listeners& listeners);
   bool MayStartWindow() const;
   int64_t BatchesOfNextWindow() const;
   void MakeWindow(Window* window);
@@ -95,6 +106,7 @@ class ReadAhead {
   int64_t next_batch_;                           // the first that is in no window yet
   int64_t bytes_in_windows_ = 0;
   int64_t next_window_batches_ = 1;
+  Listeners listeners_;   // to be told when a batch is ready
   double bytes_per_row_;  // of the last window that was made; before it as the options say
 
   std::mutex join_mutex_;  // guards threads_ once they run; never held together with mutex_
