@@ -107,11 +107,20 @@ struct IoScheduler::Pool {
       threads.erase(finished);
     }
     finished_threads.clear();
-    const int limit =
-        std::max(options.num_threads, std::min(call->num_concurrent, options.max_threads));
-    const size_t wanted = std::min(static_cast<size_t>(limit), num_busy - num_stuck + queue.size());
+    const size_t wanted = std::min(LimitOf(*call), num_busy - num_stuck + queue.size());
     while (threads.size() < std::min(num_stuck, kMaxStuck) + wanted) StartThread();
     work.notify_all();
+  }
+
+  size_t LimitOf(const Call& call) const {
+    return static_cast<size_t>(
+        std::max(options.num_threads, std::min(call.num_concurrent, options.max_threads)));
+  }
+
+  // Called with the mutex held. There may be more threads than the limit: those that were started
+  // in place of stuck ones stay for a while when these are free again.
+  bool MayRunPart() const {
+    return !queue.empty() && num_busy - num_stuck < LimitOf(*queue.front().first);
   }
 
   // Called with the mutex held.
@@ -131,7 +140,7 @@ struct IoScheduler::Pool {
     std::unique_lock lock(mutex);
     while (true) {
       const bool has_work = work.wait_for(lock, std::chrono::duration<double>(options.idle_seconds),
-                                          [this] { return stopping || !queue.empty(); });
+                                          [this] { return stopping || MayRunPart(); });
       if (stopping) return;
       if (!has_work) {
         finished_threads.push_back(self);
@@ -143,6 +152,7 @@ struct IoScheduler::Pool {
       if (!call->abandoned) {
         ++num_busy;
         ++call->num_running;
+        if (MayRunPart()) work.notify_one();
         lock.unlock();
         status = call->RunPart(part);
         lock.lock();
@@ -163,6 +173,7 @@ struct IoScheduler::Pool {
     if (call->abandoned) return;
     call->abandoned = true;
     num_stuck += call->num_running;
+    work.notify_all();
   }
 
   const IoOptions options;

@@ -22,7 +22,9 @@ class SlowObject : public Object {
   arrow::Status ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
                        const CancelToken& cancel) const override {
     ++num_reads;
-    num_inside.fetch_add(1);
+    const int inside = num_inside.fetch_add(1) + 1;
+    int most = most_inside;
+    while (most < inside && !most_inside.compare_exchange_weak(most, inside)) continue;
     while (hold && (hears_nothing || !cancel.cancelled())) std::this_thread::yield();
     num_inside.fetch_sub(1);
     if (offset_bytes <= bad_offset && bad_offset < offset_bytes + std::ssize(destination)) {
@@ -37,6 +39,7 @@ class SlowObject : public Object {
 
   mutable std::atomic<int> num_reads = 0;
   mutable std::atomic<int> num_inside = 0;
+  mutable std::atomic<int> most_inside = 0;
   std::atomic<bool> hold = false;
   bool hears_nothing = false;
   int64_t bad_offset = -1;
@@ -132,6 +135,36 @@ TEST(IoSchedulerTest, ReadsThatAreHeldUpAfterTheirCallDoNotHoldUpOthers) {
     EXPECT_TRUE(ReadScattered(&scheduler, object, 20));
   }
   stuck->hold = false;
+}
+
+TEST(IoSchedulerTest, ReadsKeepToTheLimitWhenThoseThatWereHeldUpHaveEnded) {
+  IoScheduler scheduler({.num_threads = 2});
+  auto stuck = std::make_shared<SlowObject>();
+  stuck->hold = true;
+  stuck->hears_nothing = true;
+  for (int round = 1; round <= 3; ++round) {
+    auto memory = std::make_shared<std::vector<uint8_t>>(20);
+    CancelFlag cancel;
+    std::jthread canceller([&] {
+      while (stuck->num_inside < 2 * round) std::this_thread::yield();
+      cancel.Cancel();
+    });
+    const auto parts = std::span(*memory);
+    EXPECT_TRUE(
+        scheduler.Read({{stuck, 0, parts.first(10)}, {stuck, 0, parts.last(10)}}, memory, cancel)
+            .IsCancelled());
+  }
+  stuck->hold = false;
+  while (stuck->num_inside > 0) std::this_thread::yield();
+  auto object = std::make_shared<SlowObject>();
+  object->hold = true;
+  std::jthread releaser([&] {
+    while (object->num_inside < 2) std::this_thread::yield();
+    for (int i = 0; i < 10000; ++i) std::this_thread::yield();  // for others to come, if they do
+    object->hold = false;
+  });
+  EXPECT_TRUE(ReadScattered(&scheduler, object, 20));
+  EXPECT_EQ(object->most_inside, 2);
 }
 
 TEST(IoSchedulerTest, AStoreThatWantsManyReadsAtATimeGetsThem) {
