@@ -19,6 +19,7 @@ Example:
     300
 """
 
+import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,14 @@ from croupier.storage import io_counters
 from croupier.table import ScanQuery, Table, TakeQuery
 
 if TYPE_CHECKING:
+    from croupier._event_loop import run_async
+    from croupier.async_database import AsyncConnection, connect_async
+    from croupier.async_table import AsyncTable
     from croupier.quality import ShuffleQuality, shuffle_quality
 
 __all__ = [
+    "AsyncConnection",
+    "AsyncTable",
     "BlobFile",
     "CleanupStats",
     "Connection",
@@ -66,20 +72,29 @@ __all__ = [
     "__version__",
     "config",
     "connect",
+    "connect_async",
     "io_counters",
     "open_dataset",
     "permutation_builder",
+    "run_async",
     "shuffle_quality",
 ]
 
 # Silent unless the application configures logging.
 logging.getLogger("croupier").addHandler(logging.NullHandler())
 
+# Imported when they are asked for: a worker that only reads does without them.
+_MODULES = {
+    "AsyncConnection": "croupier.async_database",
+    "AsyncTable": "croupier.async_table",
+    "ShuffleQuality": "croupier.quality",
+    "connect_async": "croupier.async_database",
+    "run_async": "croupier._event_loop",
+    "shuffle_quality": "croupier.quality",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import what measures shuffles when it is asked for: a worker that only reads does without."""
-    if name in ("ShuffleQuality", "shuffle_quality"):
-        from croupier import quality
-
-        return getattr(quality, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)

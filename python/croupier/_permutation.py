@@ -6,8 +6,8 @@ import copy
 import html
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 import pyarrow as pa
 
@@ -22,8 +22,11 @@ from croupier._row_order import RowOrder
 from croupier._selection import Selection
 from croupier._worker_batch import worker_batch
 from croupier.errors import NameNotFoundError, VersionNotFoundError
-from croupier.loader import rename_batch, start_loader
+from croupier.loader import Batches, rename_batch, start_loader
 from croupier.table import Table, is_one_row
+
+if TYPE_CHECKING:
+    from croupier.async_table import AsyncTable
 
 DEFAULT_BATCH_SIZE = 100
 _UNIQUE_BATCH_ROWS = 65536
@@ -39,8 +42,8 @@ class Permutation:
     new permutation that shares the table; none touches data. Nothing is read but the columns that
     are selected.
 
-    ``for batch in permutation`` gives batches of `batch_size` rows, read ahead by threads, and
-    **leaves out a last batch that is shorter**; `iter` gives it too, and so does
+    ``for batch in permutation``, or ``async for``, gives batches of `batch_size` rows, read ahead
+    by threads, and **leaves out a last batch that is shorter**; `iter` gives it too, and so does
     `croupier.Loader`. The representation tells how many rows a loop leaves out.
 
     Made by `identity`, `from_tables` and `Permutations`.
@@ -72,7 +75,7 @@ class Permutation:
         self._told_of_rows_left_out = False
 
     @classmethod
-    def identity(cls, table: Table) -> Permutation:
+    def identity(cls, table: Table | AsyncTable) -> Permutation:
         """Read all rows in storage order.
 
         Args:
@@ -83,8 +86,8 @@ class Permutation:
     @classmethod
     def from_tables(
         cls,
-        base_table: Table,
-        permutation_table: Table | None = None,
+        base_table: Table | AsyncTable,
+        permutation_table: Table | AsyncTable | None = None,
         split: str | int | Sequence[str | int] | None = None,
         *,
         interleave: bool = True,
@@ -382,13 +385,17 @@ class Permutation:
             raise TypeError(f"expected a function, not {type(connection_factory).__name__}")
         return self._copy(connection_factory=connection_factory)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Batches:
         return self.iter(self.batch_size, skip_last_batch=True)
 
-    def iter(self, batch_size: int, skip_last_batch: bool = False) -> Iterator[Any]:
+    def __aiter__(self) -> Batches:
+        return self.iter(self.batch_size, skip_last_batch=True)
+
+    def iter(self, batch_size: int, skip_last_batch: bool = False) -> Batches:
         """Read all rows in batches, ahead of the caller.
 
-        Every batch has `batch_size` rows but the last. Leaving the loop early stops the reading.
+        For ``for``, and for ``async for``, which waits beside the event loop. Every batch has
+        `batch_size` rows but the last. Leaving the loop early stops the reading.
 
         Args:
             batch_size: rows of a batch.
@@ -407,16 +414,7 @@ class Permutation:
                 self.num_rows,
                 batch_size,
             )
-        return self._batches(loader)
-
-    def _batches(self, loader: _core.Loader) -> Iterator[Any]:
-        schema = self.schema
-        transform = self.transform_fn
-        try:
-            for batch in loader:
-                yield transform(rename_batch(pa.record_batch(batch), schema))
-        finally:
-            loader.close()
+        return Batches(loader, self.schema, self.transform_fn)
 
     def take_offsets(self, offsets: Sequence[int]) -> Any:
         """Read the rows at these positions, in this order, formatted as one batch.
@@ -430,6 +428,15 @@ class Permutation:
         """
         begin, end = self._window()
         batch = self._rows.take(offsets, self._selection.sources, begin, end, True)
+        return self.transform_fn(rename_batch(pa.record_batch(batch), self.schema))
+
+    async def take_offsets_async(self, offsets: Sequence[int]) -> Any:
+        """Read rows as `take_offsets`, beside the event loop; their format is made on it."""
+        from croupier._event_loop import await_call
+
+        window = self._window()
+        sources = self._selection.sources
+        batch = await await_call(self._rows.start_take, offsets, sources, *window, True)
         return self.transform_fn(rename_batch(pa.record_batch(batch), self.schema))
 
     @overload

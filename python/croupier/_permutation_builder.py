@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from croupier import _core
 from croupier._permutation_table import PermutationTable
 from croupier._ranks import find_shard
-from croupier.table import Table
+from croupier.table import Table, as_table
 
 if TYPE_CHECKING:
+    from croupier.async_table import AsyncTable
     from croupier.database import Connection
 
 _logger = logging.getLogger("croupier")
@@ -38,7 +39,8 @@ class PermutationBuilder:
         2 left out, order ...>
     """
 
-    def __init__(self, table: Table):
+    def __init__(self, table: Table | AsyncTable):
+        table = as_table(table)
         if not isinstance(table, Table):
             raise TypeError(f"expected a croupier.Table, not {type(table).__name__}")
         self._table = table._pinned()
@@ -384,6 +386,14 @@ class PermutationBuilder:
             _logger.info("%r", permutation_table)
         return permutation_table
 
+    async def execute_async(
+        self, *, memory_limit: int | None = None, temp_dir: str | None = None
+    ) -> PermutationTable:
+        """Build the permutation beside the event loop, as `execute`."""
+        from croupier._event_loop import run_async
+
+        return await run_async(self.execute, memory_limit=memory_limit, temp_dir=temp_dir)
+
     def persist(
         self, database: Connection, name: str, *, materialize: bool = False
     ) -> PermutationTable:
@@ -398,7 +408,7 @@ class PermutationBuilder:
         return self._core
 
 
-def permutation_builder(table: Table) -> PermutationBuilder:
+def permutation_builder(table: Table | AsyncTable) -> PermutationBuilder:
     """Begin to describe a permutation of a table."""
     return PermutationBuilder(table)
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from croupier import _core
 from croupier.errors import VersionNotFoundError
 from croupier.history import version_arguments
-from croupier.table import Table
+from croupier.table import Table, as_table
 
 if TYPE_CHECKING:
+    from croupier.async_table import AsyncTable
     from croupier.database import Connection
 
 _NAME = "permutation"
@@ -196,7 +197,7 @@ def _base_at(base_table: Table, kept: Table, version: int, branch: str | None) -
 
 
 def pin_base_table(
-    base_table: Table, permutation_table: Table | None
+    base_table: Table | AsyncTable, permutation_table: Table | AsyncTable | None
 ) -> tuple[Table, PermutationTable | None]:
     """Give the version of the table that is read, and the permutation of it.
 
@@ -204,6 +205,7 @@ def pin_base_table(
         base_table: at any version.
         permutation_table: a permutation, as it was built or as it was kept; None for storage order.
     """
+    base_table, permutation_table = as_table(base_table), as_table(permutation_table)
     if not isinstance(base_table, Table):
         raise TypeError(f"base_table must be a croupier.Table, not {type(base_table).__name__}")
     if permutation_table is None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -15,7 +15,7 @@ from croupier import _core
 if TYPE_CHECKING:
     from croupier.permutation import Permutation
 
-__all__ = ["Loader"]
+__all__ = ["Batches", "Loader"]
 
 # Loaders whose threads may run; none may outlive the interpreter.
 _live_loaders: weakref.WeakSet[_core.Loader] = weakref.WeakSet()
@@ -56,12 +56,80 @@ def start_loader(
     return loader
 
 
-class Loader:
+class Batches:
+    """Batches that C++ threads read ahead, for ``for`` and for ``async for``. Used once.
+
+    After a fork the child goes on from the batch that the parent would have had next. A wait that
+    is interrupted or cancelled leaves the batch to be had next. Made by `Permutation.iter`.
+    """
+
+    _is_awaited = False
+
+    def __init__(
+        self,
+        loader: _core.Loader,
+        schema: pa.Schema,
+        transform: Callable[[pa.RecordBatch], Any] | None = None,
+    ):
+        """Use `Permutation.iter`."""
+        self._loader = loader
+        self._schema = schema
+        self._transform = transform
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> Any:
+        batch = rename_batch(pa.record_batch(next(self._loader)), self._schema)
+        if self._transform is None:
+            return batch
+        try:
+            return self._transform(batch)
+        except BaseException:
+            self._drop()
+            raise
+
+    def __aiter__(self) -> Batches:
+        return self
+
+    async def __anext__(self) -> Any:
+        from croupier._event_loop import await_ready
+
+        self._is_awaited = True
+        await await_ready(self._loader)
+        try:
+            return next(self)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    def close(self) -> None:
+        """Stop the threads and drop what was read ahead. May be called again."""
+        self._loader.close()
+
+    async def aclose(self) -> None:
+        """Do the same beside the event loop."""
+        from croupier._event_loop import run_async
+
+        await run_async(self._loader.close)
+
+    def _drop(self) -> None:
+        # Threads end with the read that they are at; no event loop is to wait for that.
+        if self._is_awaited:
+            _core.do_later(self._loader.close)
+        else:
+            self._loader.close()
+
+    def __del__(self) -> None:
+        if self._is_awaited:
+            self._drop()
+
+
+class Loader(Batches):
     """The batches of a permutation as pyarrow RecordBatches, in order, each row once.
 
-    C++ threads read ahead within a budget of bytes. An iterator that is used once: make another
-    loader for another epoch. A short last batch is delivered, unless `drop_last` says otherwise.
-    The permutation's format and transform do not apply.
+    C++ threads read ahead within a budget of bytes. An iterator that is used once, by ``for`` or
+    ``async for``: make another loader for another epoch. A short last batch is delivered, unless
+    `drop_last` says otherwise. The permutation's format and transform do not apply.
 
     Used as a context manager, or closed, it stops its threads. After a fork the child goes on from
     the batch that the parent would have had next.
@@ -99,10 +167,10 @@ class Loader:
         drop_last: bool = False,
     ):
         selected = permutation if columns is None else permutation.select_columns(list(columns))
-        self._schema = selected.schema
-        self._loader = selected._start_loader(
+        loader = selected._start_loader(
             batch_size, drop_last, num_threads=num_threads, prefetch_bytes=prefetch_bytes
         )
+        super().__init__(loader, selected.schema)
 
     @property
     def schema(self) -> pa.Schema:
@@ -113,12 +181,6 @@ class Loader:
         """Count the batches of the whole epoch."""
         return self._loader.num_batches
 
-    def __iter__(self) -> Loader:
-        return self
-
-    def __next__(self) -> pa.RecordBatch:
-        return rename_batch(pa.record_batch(next(self._loader)), self._schema)
-
     @property
     def counters(self) -> dict[str, int]:
         """What has been delivered so far, and what it took.
@@ -127,10 +189,6 @@ class Loader:
         time spent on reading and decoding; ``wait_microseconds`` that the caller waited.
         """
         return self._loader.counters()
-
-    def close(self) -> None:
-        """Stop the threads and drop what was read ahead. May be called again."""
-        self._loader.close()
 
     def __enter__(self) -> Loader:
         return self
@@ -142,6 +200,17 @@ class Loader:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    async def __aenter__(self) -> Loader:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
 
 
 def rename_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

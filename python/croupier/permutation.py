@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from croupier._permutation import DEFAULT_BATCH_SIZE, Permutation
 from croupier._permutation_builder import PermutationBuilder, permutation_builder
 from croupier._permutation_table import PermutationTable, pin_base_table
 from croupier.errors import NameNotFoundError
 from croupier.table import Table
+
+if TYPE_CHECKING:
+    from croupier.async_table import AsyncTable
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
@@ -39,7 +43,7 @@ class Permutations:
         [8, 2]
     """
 
-    def __init__(self, base_table: Table, permutation_table: Table):
+    def __init__(self, base_table: Table | AsyncTable, permutation_table: Table | AsyncTable):
         if permutation_table is None:
             raise TypeError("permutation_table must be a permutation, not None")
         self.base_table, opened = pin_base_table(base_table, permutation_table)

@@ -33,7 +33,7 @@ SYSTEM_COLUMNS = (
     "_row_created_at_version",
     "_row_last_updated_at_version",
 )
-_SCAN_BATCH_ROWS = 8192
+SCAN_BATCH_ROWS = 8192
 
 
 class _Query:
@@ -148,7 +148,7 @@ class ScanQuery(_Query):
 
     def to_arrow(self) -> pa.Table:
         """Read into a pyarrow Table."""
-        batches = self._batches(_SCAN_BATCH_ROWS)
+        batches = self._batches(SCAN_BATCH_ROWS)
         return pa.Table.from_batches(batches, self._schema())
 
     def to_batches(self, batch_size: int | None = None) -> pa.RecordBatchReader:
@@ -157,10 +157,14 @@ class ScanQuery(_Query):
         Args:
             batch_size: rows of every batch but the last; 8192 where none is given.
         """
-        batch_rows = _SCAN_BATCH_ROWS if batch_size is None else batch_size
+        return pa.RecordBatchReader.from_batches(*self.open_batches(batch_size))
+
+    def open_batches(self, batch_size: int | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Start the scan; gives its schema and the batches that `to_batches` makes a reader of."""
+        batch_rows = SCAN_BATCH_ROWS if batch_size is None else batch_size
         if batch_rows <= 0:
             raise ValueError(f"batch_size must be positive: {batch_size}")
-        return pa.RecordBatchReader.from_batches(self._schema(), self._batches(batch_rows))
+        return self._schema(), self._batches(batch_rows)
 
     def _schema(self) -> pa.Schema:
         columns = self._selected_columns()
@@ -506,7 +510,7 @@ class Table(TableEdits):
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give all rows to any Arrow library."""
-        scan = self._source.scan(self.schema.names, _SCAN_BATCH_ROWS)
+        scan = self._source.scan(self.schema.names, SCAN_BATCH_ROWS)
         return scan.__arrow_c_stream__(requested_schema)
 
     def search(self, query: None = None) -> ScanQuery:
@@ -606,6 +610,11 @@ class Table(TableEdits):
                 self._options,
             )
         return open_table, (self.uri, *pinned, self._access, self._options)
+
+
+def as_table(table: Any) -> Any:
+    """Give the table behind an `AsyncTable`, and anything else as it is."""
+    return getattr(table, "_sync_table", table)
 
 
 def open_table(

@@ -98,6 +98,10 @@ std::shared_ptr<arrow::Schema> ImportSchema(const nb::object& schema) {
   return ValueOrRaise(arrow::ImportSchema(PointerOf<ArrowSchema>(capsule)));
 }
 
+nb::object GiveBatch(std::shared_ptr<arrow::RecordBatch> batch) {
+  return nb::cast(ArrowBatch{std::move(batch)});
+}
+
 void RegisterArrow(nb::module_& module) {
   nb::class_<ArrowBatch>(module, "ArrowBatch", "Rows that any Arrow library takes over.")
       .def(

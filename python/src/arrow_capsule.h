@@ -20,6 +20,9 @@ struct ArrowSchemaExport {
   std::shared_ptr<arrow::Schema> schema;
 };
 
+/// Give Python a batch. The GIL is held.
+nb::object GiveBatch(std::shared_ptr<arrow::RecordBatch> batch);
+
 /// Make the capsules of the Arrow PyCapsule interface. The GIL is held.
 nb::object SchemaCapsule(const arrow::Schema& schema);
 std::pair<nb::object, nb::object> BatchCapsules(const arrow::RecordBatch& batch);

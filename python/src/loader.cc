@@ -7,10 +7,12 @@
 #include <vector>
 
 #include <arrow/record_batch.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "arrow_capsule.h"
+#include "async_calls.h"
 #include "croupier/permutation.h"
 #include "register.h"
 #include "signal_cancel.h"
@@ -65,6 +67,13 @@ class LoaderHandle {
     loader.reset();
   }
 
+  // Null if Next need not wait, else what ends when that is so.
+  std::shared_ptr<AsyncCall> WhenReady(std::shared_ptr<Completions> completions) {
+    if (loader_ == nullptr) return nullptr;
+    auto call = AsyncCall::Await(std::move(completions));
+    return loader_->WhenReady(call->listener()) ? nullptr : call;
+  }
+
   int64_t num_batches() const { return num_batches_; }
   LoaderCounters counters() const { return loader_ == nullptr ? counters_ : loader_->counters(); }
 
@@ -97,6 +106,7 @@ void RegisterLoader(nb::module_& module) {
            nb::arg("prefetch_bytes"))
       .def("__iter__", [](const nb::object& self) { return self; })
       .def("__next__", &LoaderHandle::Next)
+      .def("when_ready", &LoaderHandle::WhenReady, nb::arg("completions"))
       .def("close", &LoaderHandle::Close)
       .def("counters", &CountersDict)
       .def_prop_ro("num_batches", &LoaderHandle::num_batches);

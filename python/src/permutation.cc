@@ -19,6 +19,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrow_capsule.h"
+#include "async_calls.h"
 #include "integers.h"
 #include "register.h"
 #include "signal_cancel.h"
@@ -78,15 +79,29 @@ std::vector<int64_t> ReadPlaces(const PermutationHandle& self, const nb::object&
   return places;
 }
 
+auto TakeOf(const PermutationHandle& self, const nb::object& positions,
+            std::vector<std::string> columns, int64_t begin, int64_t end, bool from_end) {
+  return
+      [permutation = self.permutation, places = ReadPlaces(self, positions, begin, end, from_end),
+       columns = std::move(columns)](const CancelToken& cancel) {
+        ReadOptions options;
+        options.cancel = &cancel;
+        return permutation->Take(places, columns, options);
+      };
+}
+
 ArrowBatch Take(const PermutationHandle& self, const nb::object& positions,
-                const std::vector<std::string>& columns, int64_t begin, int64_t end,
-                bool from_end) {
-  const auto places = ReadPlaces(self, positions, begin, end, from_end);
-  return {RunReleased([&](const CancelToken& cancel) {
-    ReadOptions options;
-    options.cancel = &cancel;
-    return self.permutation->Take(places, columns, options);
-  })};
+                std::vector<std::string> columns, int64_t begin, int64_t end, bool from_end) {
+  return {RunReleased(TakeOf(self, positions, std::move(columns), begin, end, from_end))};
+}
+
+std::shared_ptr<AsyncCall> StartTake(const PermutationHandle& self,
+                                     std::shared_ptr<Completions> completions,
+                                     const nb::object& positions, std::vector<std::string> columns,
+                                     int64_t begin, int64_t end, bool from_end) {
+  return AsyncCall::Start(std::move(completions),
+                          TakeOf(self, positions, std::move(columns), begin, end, from_end),
+                          GiveBatch);
 }
 
 SplitSizes MakeSizes(std::optional<std::vector<double>> ratios,
@@ -371,7 +386,10 @@ void RegisterPermutation(nb::module_& module) {
           },
           nb::arg("positions"), nb::arg("begin") = 0, nb::arg("end") = -1)
       .def("take", &Take, nb::arg("positions"), nb::arg("columns"), nb::arg("begin") = 0,
-           nb::arg("end") = -1, nb::arg("from_end") = false);
+           nb::arg("end") = -1, nb::arg("from_end") = false)
+      .def("start_take", &StartTake, nb::arg("completions"), nb::arg("positions"),
+           nb::arg("columns"), nb::arg("begin") = 0, nb::arg("end") = -1,
+           nb::arg("from_end") = false);
 }
 
 }  // namespace croupier::python

@@ -1,6 +1,7 @@
 #include "register.h"
 
 #include "arrow_capsule.h"
+#include "async_calls.h"
 #include "batch_stream.h"
 #include "croupier/version.h"
 
@@ -13,6 +14,7 @@ NB_MODULE(CROUPIER_EXTENSION, module) {
   nanobind::set_leak_warnings(false);
   module.attr("__version__") = CROUPIER_VERSION;
   croupier::python::RegisterArrow(module);
+  croupier::python::RegisterAsyncCalls(module);
   croupier::python::RegisterBatchStream(module);
   croupier::python::RegisterBlob(module);
   croupier::python::RegisterConfig(module);

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kPollInterval(20);
 
+thread_local const CancelToken* scope_token = nullptr;
+
 // The calling thread if it is the interpreter's main thread, else no thread.
 std::thread::id ThisThreadIfMain() {
   const nb::module_ threading = nb::module_::import_("threading");
@@ -18,6 +20,10 @@ std::thread::id ThisThreadIfMain() {
 }
 
 }  // namespace
+
+CancelScope::CancelScope(const CancelToken* token) : previous_(std::exchange(scope_token, token)) {}
+
+CancelScope::~CancelScope() { scope_token = previous_; }
 
 GilReleased::~GilReleased() {
   try {
@@ -35,6 +41,10 @@ SignalCancel::~SignalCancel() { Py_XDECREF(exception_); }
 
 bool SignalCancel::cancelled() const {
   if (cancelled_.load(std::memory_order_relaxed)) return true;
+  if (scope_token != nullptr && scope_token->cancelled()) {
+    cancelled_.store(true, std::memory_order_relaxed);
+    return true;
+  }
   if (std::this_thread::get_id() != main_thread_) return false;
   const auto now = std::chrono::steady_clock::now();
   if (now < next_poll_) return false;
@@ -53,9 +63,9 @@ bool SignalCancel::cancelled() const {
 }
 
 void SignalCancel::RaiseIfInterrupted() {
+  cancelled_.store(false, std::memory_order_relaxed);
   if (exception_ == nullptr) return;
   const nb::object exception = nb::steal(std::exchange(exception_, nullptr));
-  cancelled_.store(false, std::memory_order_relaxed);
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
   throw nb::python_error();
 }

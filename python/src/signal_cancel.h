@@ -12,11 +12,25 @@
 
 namespace croupier::python {
 
-/// Cancels when a Python signal handler raises: Ctrl-C during a call that has released the GIL.
+/// Has the calls that a thread makes cancelled when a token says so, while it exists.
+class CancelScope {
+ public:
+  /// \param token must outlive it; it may be asked by the calling thread alone
+  explicit CancelScope(const CancelToken* token);
+  ~CancelScope();
+  CancelScope(const CancelScope&) = delete;
+  CancelScope& operator=(const CancelScope&) = delete;
+
+ private:
+  const CancelToken* const previous_;
+};
+
+/// Cancels when a Python signal handler raises, which is Ctrl-C during a call that has released the
+/// GIL, or when the CancelScope of the calling thread says so.
 ///
 /// Handlers run on the interpreter's main thread alone, so only there does cancelled() take the
-/// GIL, at most every 20 ms; other threads see what was found there. Made and destroyed with the
-/// GIL held; cancelled() is asked without it.
+/// GIL, at most every 20 ms; other threads see what was found there, and in the thread of the
+/// scope. Made and destroyed with the GIL held; cancelled() is asked without it.
 class SignalCancel : public CancelToken {
  public:
   SignalCancel();
@@ -26,7 +40,7 @@ class SignalCancel : public CancelToken {
 
   bool cancelled() const override;
 
-  /// Raise what the handler raised, if it did; the token may then be used again. The GIL is held.
+  /// Raise what the handler raised, if it did; the token may be used again. The GIL is held.
   void RaiseIfInterrupted();
 
   /// Have a KeyboardInterrupt, if that is what the handler raised, raised again when Python goes

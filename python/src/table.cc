@@ -16,6 +16,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrow_capsule.h"
+#include "async_calls.h"
 #include "batch_stream.h"
 #include "croupier/database.h"
 #include "croupier/storage.h"
@@ -92,14 +93,26 @@ TableHandle OpenTable(const Database& self, const std::string& name,
 
 // Calls a member of the table that takes row ids or offsets.
 template <auto kTake>
-ArrowBatch TakeRows(const TableHandle& self, const nb::object& rows,
-                    const std::vector<std::string>& columns) {
-  const auto numbers = ReadRowIds(rows);
-  return {RunReleased([&](const CancelToken& cancel) {
+auto TakeOf(const TableHandle& self, const nb::object& rows, std::vector<std::string> columns) {
+  return [source = self.source, numbers = ReadRowIds(rows),
+          columns = std::move(columns)](const CancelToken& cancel) {
     ReadOptions options;
     options.cancel = &cancel;
-    return ((*self.source).*kTake)(numbers, columns, options);
-  })};
+    return ((*source).*kTake)(numbers, columns, options);
+  };
+}
+
+template <auto kTake>
+ArrowBatch TakeRows(const TableHandle& self, const nb::object& rows,
+                    std::vector<std::string> columns) {
+  return {RunReleased(TakeOf<kTake>(self, rows, std::move(columns)))};
+}
+
+std::shared_ptr<AsyncCall> StartTake(const TableHandle& self,
+                                     std::shared_ptr<Completions> completions,
+                                     const nb::object& row_ids, std::vector<std::string> columns) {
+  return AsyncCall::Start(std::move(completions),
+                          TakeOf<&TableSource::Take>(self, row_ids, std::move(columns)), GiveBatch);
 }
 
 }  // namespace
@@ -133,6 +146,7 @@ void RegisterTable(nb::module_& module) {
       .def("take", &TakeRows<&TableSource::Take>, nb::arg("row_ids"), nb::arg("columns"))
       .def("take_offsets", &TakeRows<&TableSource::TakeOffsets>, nb::arg("offsets"),
            nb::arg("columns"))
+      .def("start_take", &StartTake, nb::arg("completions"), nb::arg("row_ids"), nb::arg("columns"))
       .def("take_blobs", &TakeBlobs, nb::arg("row_ids"), nb::arg("column"))
       .def_prop_ro("branch", [](const TableHandle& self) { return self.source->branch(); })
       .def("checkout", &Checkout, nb::kw_only(), nb::arg("version") = nb::none(),

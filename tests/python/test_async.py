@@ -1,0 +1,611 @@
+"""Async connections, tables, permutations and loaders, on loops of this process."""
+
+import asyncio
+import contextvars
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import croupier
+
+ROWS = {"x": list(range(1000)), "s": [f"row {i}" for i in range(1000)]}
+
+
+@pytest.fixture
+def run():
+    """Run a coroutine on a new loop in debug mode; what the loop complains about is an error."""
+
+    def run_on_new_loop(main):
+        complaints = []
+
+        async def watched():
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda loop, context: complaints.append(context))
+            return await main
+
+        result = asyncio.run(watched(), debug=True)
+        gc.collect()
+        assert complaints == []
+        return result
+
+    return run_on_new_loop
+
+
+@pytest.fixture
+def table(database) -> croupier.AsyncTable:
+    return croupier.AsyncTable(database.create_table("numbers", pa.table(ROWS)))
+
+
+def num_open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def num_threads() -> int:
+    """Count the threads of Croupier that are there."""
+    count = 0
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            count += (task / "comm").read_text().startswith("croupier-")
+        except OSError:
+            continue  # it has ended
+    return count
+
+
+async def turns_until(done: threading.Event) -> int:
+    """Count the turns of the loop until a thread has set the event."""
+    turns = 0
+    while not done.is_set():
+        await asyncio.sleep(0)
+        turns += 1
+    return turns
+
+
+def test_a_database_is_made_listed_and_emptied(run, tmp_path):
+    async def main():
+        db = await croupier.connect_async(tmp_path)
+        assert repr(db) == f"<croupier.AsyncConnection '{tmp_path}'>"
+        await db.create_table("b", [{"x": 1}])
+        table = await db.create_table("a", [{"x": 1}, {"x": 2}])
+        assert await db.table_names() == ["a", "b"]
+        assert await db.table_names(start_after="a", limit=5) == ["b"]
+        assert await (await db.create_table("a", exist_ok=True)).count_rows() == 2
+        with pytest.raises(ValueError, match="already exists"):
+            await db.create_table("a", [{"x": 1}])
+        await db.rename_table("b", "c")
+        assert await (await db.open_table("c")).count_rows() == 1
+        await db.drop_table("c")
+        with pytest.raises(croupier.NameNotFoundError):
+            await db.open_table("c")
+        await db.drop_table("c", ignore_missing=True)
+        assert table.name == "a"
+        assert await table.uri() == str(tmp_path / "a.lance")
+        await db.drop_all_tables()
+        assert await db.table_names() == []
+
+    run(main())
+
+
+def test_everything_is_read(run, table):
+    async def main():
+        assert await table.count_rows() == 1000
+        assert await table.count_rows("x % 2 = 0") == 500
+        assert (await table.schema()).names == ["x", "s"]
+        assert (await table.to_arrow(["x"]))["x"].to_pylist() == ROWS["x"]
+        assert (await table.head(2)).to_pylist() == [
+            {"x": 0, "s": "row 0"},
+            {"x": 1, "s": "row 1"},
+        ]
+        assert len(await table.to_pandas()) == len(await table.to_polars()) == 1000
+        query = table.query().select(["x"]).where("x > 5").offset(1).limit(2).with_row_id()
+        assert await query.to_list() == [{"x": 7, "_rowid": 7}, {"x": 8, "_rowid": 8}]
+        assert (await (await table.search()).limit(1).to_pandas())["x"].tolist() == [0]
+        sizes = [len(batch) async for batch in await table.to_batches(300)]
+        assert sizes == [300, 300, 300, 100]
+        stream = await table.query().where("x < 10").select(["s"]).to_batches(4)
+        assert stream.schema.names == ["s"]
+        assert [len(batch) async for batch in stream] == [4, 4, 2]
+        assert (await table.take([5, 3, 5], columns=["x"]))["x"].to_pylist() == [5, 3, 5]
+        assert (await table.take(row_ids=[7], with_row_id=True)).to_pylist() == [
+            {"x": 7, "s": "row 7", "_rowid": 7}
+        ]
+        take = table.take_offsets([1, 2]).select(["x"]).with_row_address()
+        assert (await take.to_polars())["_rowaddr"].to_list() == [1, 2]
+        assert await table.take_row_ids([4]).select(["x"]).to_list() == [{"x": 4}]
+        batches = await table.take_offsets(range(10)).to_batches(5)
+        assert [len(batch) async for batch in batches] == [5, 5]
+
+    run(main())
+
+
+def test_everything_is_changed(run, tmp_path):
+    async def main():
+        db = await croupier.connect_async(tmp_path)
+        table = await db.create_table("t", pa.table({"k": [1, 2, 3], "v": [1, 2, 3]}))
+        first = await table.version()
+        assert (await table.add([{"k": 4, "v": 4}])).version == 2
+        assert (await table.update({"v": 0}, where="k = 1")).rows_updated == 1
+        assert (await table.update(updates_sql={"v": "v + 1"}, where="k = 1")).rows_updated == 1
+        assert (await table.delete("k = 2")).num_rows_removed == 1
+        merge = table.merge_insert("k").when_matched_update_all().when_not_matched_insert_all()
+        merged = await merge.when_not_matched_by_source_delete("k = 3").execute(
+            [{"k": 4, "v": 40}, {"k": 5, "v": 50}]
+        )
+        assert (merged.num_inserted_rows, merged.num_updated_rows, merged.num_deleted_rows) == (
+            1,
+            1,
+            1,
+        )
+        await table.add_columns({"w": "v * 2"})
+        await table.add_columns(lambda rows: pa.table({"z": rows["v"]}), read_columns=["v"])
+        assert await table.query().to_list() == [
+            {"k": 1, "v": 1, "w": 2, "z": 1},
+            {"k": 4, "v": 40, "w": 80, "z": 40},
+            {"k": 5, "v": 50, "w": 100, "z": 50},
+        ]
+        await table.drop_columns(["w", "z"])
+        await table.tags.create("begin", first)
+        assert await table.tags.get_version("begin") == first
+        assert list(await table.tags.list()) == ["begin"]
+        old = await table.checkout("begin")
+        assert (await old.version(), await old.count_rows()) == (first, 3)
+        assert await (await old.checkout_latest()).version() == await table.version()
+        await table.compact_files()
+        await table.restore("begin")
+        assert await table.count_rows() == 3
+        await table.tags.update("begin", 2)
+        await table.tags.delete("begin")
+        assert (await table.cleanup_old_versions()).old_versions == 0
+        assert [each["version"] for each in await table.list_versions()][-1] == (
+            await table.version()
+        )
+        assert await table.branches.list() == {}
+        assert await (await table.branches.checkout("main", 2)).count_rows() == 4
+        with pytest.raises(NotImplementedError, match="no indexes"):
+            await table.create_index("k")
+
+    run(main())
+
+
+def test_blobs_are_opened(run, database):
+    field = pa.field("b", pa.large_binary(), metadata={"lance-encoding:blob": "true"})
+    rows = pa.table({"b": pa.array([b"one", None], pa.large_binary())}, pa.schema([field]))
+    table = croupier.AsyncTable(database.create_table("blobs", rows))
+
+    async def main():
+        one, none = await table.take_blobs("b", [0, 1])
+        assert none is None
+        return await croupier.run_async(one.read)
+
+    assert run(main()) == b"one"
+
+
+def test_errors_are_those_of_the_table(run, table):
+    async def main():
+        with pytest.raises(IndexError, match="position out of range: 1000 of 1000"):
+            await table.take([1000])
+        with pytest.raises(IndexError):
+            await table.take(row_ids=[5000])
+        with pytest.raises(croupier.NameNotFoundError, match="nope"):
+            await table.take([1], columns=["nope"])
+        with pytest.raises(croupier.NameNotFoundError, match="nope"):
+            await table.count_rows("nope = 1")
+        with pytest.raises(croupier.VersionNotFoundError):
+            await table.checkout(99)
+        with pytest.raises(TypeError, match="offsets or row_ids"):
+            await table.take([1], row_ids=[1])
+
+        def rows():
+            yield pa.record_batch({"x": [1], "s": ["a"]})
+            raise ZeroDivisionError("by the caller's rows")
+
+        with pytest.raises(ZeroDivisionError, match="by the caller's rows"):
+            await table.add(rows())
+        assert await table.version() == 1
+
+    run(main())
+
+
+def test_a_thousand_takes_at_once_run_on_few_threads(run, table):
+    most = 0
+
+    async def take(i: int) -> int:
+        nonlocal most
+        taken = await table.take([i], columns=["x"])
+        if i % 100 == 0:
+            most = max(most, num_threads())
+        return taken["x"][0].as_py()
+
+    async def main():
+        assert await asyncio.gather(*map(take, range(1000))) == list(range(1000))
+
+    before = num_open_files()
+    run(main())
+    # Calls, and reads of theirs that wait.
+    assert most <= 32 + 16
+    assert num_open_files() <= before + 1
+
+
+def test_changes_at_the_same_time_are_all_made(run, table):
+    async def main():
+        await asyncio.gather(*(table.add([{"x": i, "s": ""}]) for i in range(5)))
+        assert await table.version() == 6
+        assert await table.count_rows() == 1005
+
+    run(main())
+
+
+def test_a_read_stays_at_the_version_that_it_began_with(run, table):
+    async def main():
+        take, query = table.take_offsets([0]), table.query()
+        await table.delete("x = 0")
+        assert (await take.to_arrow())["x"].to_pylist() == [0]
+        assert len(await query.to_list()) == 1000
+        assert await table.count_rows() == 999
+
+    run(main())
+
+
+def test_the_loop_turns_while_rows_are_written(run, table):
+    """The rows come when the loop has turned; a loop that waits for the write would never."""
+    turned = threading.Event()
+
+    def rows():
+        turned.wait()
+        yield pa.record_batch({"x": [1], "s": ["a"]})
+
+    async def main():
+        adding = asyncio.ensure_future(table.add(rows()))
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        turned.set()
+        return (await adding).num_rows_added
+
+    assert run(main()) == 1
+
+
+def test_a_function_runs_in_the_context_of_its_caller(run):
+    name = contextvars.ContextVar("name", default="")
+
+    async def main():
+        name.set("caller")
+        return await croupier.run_async(name.get)
+
+    assert run(main()) == "caller"
+
+
+def test_an_interrupt_of_a_function_reaches_its_caller(run):
+    class Unusual(BaseException):
+        pass
+
+    def fail():
+        raise Unusual
+
+    async def main():
+        with pytest.raises(Unusual):
+            await croupier.run_async(fail)
+
+    run(main())
+
+
+def test_batches_of_a_permutation(run, table):
+    async def main():
+        order = await croupier.permutation_builder(table).shuffle(seed=5).execute_async()
+        assert isinstance(order, croupier.PermutationTable)
+        permutation = croupier.Permutations(table, order)[0].with_format("python_col")
+        expected = permutation.take_offsets(range(1000))["x"]
+        assert (await permutation.take_offsets_async([3, -1]))["x"] == [expected[3], expected[-1]]
+        with pytest.raises(IndexError):
+            await permutation.take_offsets_async([1000])
+        whole = [x async for batch in permutation.iter(64) for x in batch["x"]]
+        assert whole == expected
+        # As `for`: full batches alone.
+        full = [x async for batch in permutation.with_batch_size(300) for x in batch["x"]]
+        assert full == expected[:900]
+        async with croupier.Loader(permutation, batch_size=64, columns=["x"]) as loader:
+            loaded = [x async for batch in loader for x in batch["x"].to_pylist()]
+        assert loaded == expected
+        assert loader.counters["num_rows"] == 1000
+        identity = croupier.Permutation.identity(table).with_take(0)
+        assert [batch async for batch in identity.iter(5)] == []
+        assert croupier.Permutation.from_tables(table, order).num_rows == 1000
+
+    run(main())
+
+
+def test_a_loop_of_batches_gives_others_their_turn(run, table):
+    async def main():
+        turns = 0
+
+        async def turn():
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        other = asyncio.ensure_future(turn())
+        num_batches = 0
+        async for _ in croupier.Permutation.identity(table).iter(1):
+            num_batches += 1
+        other.cancel()
+        assert (num_batches, turns >= num_batches) == (1000, True)
+
+    run(main())
+
+
+def test_several_tasks_share_one_iterator(run, table):
+    permutation = croupier.Permutation.identity(table).with_format("python_col")
+
+    async def read(batches) -> list[int]:
+        return [x async for batch in batches for x in batch["x"]]
+
+    async def main():
+        batches = permutation.iter(7)
+        parts = await asyncio.gather(*(read(batches) for _ in range(3)))
+        assert sorted(x for part in parts for x in part) == list(range(1000))
+
+    run(main())
+
+
+def test_a_transform_that_fails_ends_the_reading(run, table):
+    def fail(batch):
+        raise ZeroDivisionError("in a transform")
+
+    permutation = croupier.Permutation.identity(table).with_transform(fail)
+
+    async def main():
+        batches = permutation.iter(1)
+        with pytest.raises(ZeroDivisionError):
+            await anext(batches)
+        await croupier.run_async(batches.close)
+        # Not as if it had come to its end.
+        with pytest.raises(ValueError, match="closed"):
+            await anext(batches)
+
+    run(main())
+
+
+def test_an_iterator_that_is_closed_says_so(run, table):
+    async def main():
+        batches = croupier.Permutation.identity(table).iter(10)
+        await anext(batches)
+        await batches.aclose()
+        with pytest.raises(ValueError, match="closed"):
+            await anext(batches)
+        stream = await table.to_batches(10)
+        await anext(stream)
+        await stream.aclose()
+        with pytest.raises(ValueError, match="ended before its time"):
+            await anext(stream)
+
+    run(main())
+
+
+def test_a_cancelled_change_is_made_in_whole_or_not_at_all(run, table):
+    """The rows come for ever; what is told to stop stops, before its cancellation is raised."""
+    begun = threading.Event()
+
+    def rows():
+        while True:
+            begun.set()
+            yield pa.record_batch({"x": [1] * 1000, "s": ["a"] * 1000})
+
+    async def main():
+        adding = asyncio.ensure_future(table.add(rows()))
+        await turns_until(begun)
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+        assert await (await table.checkout_latest()).version() == 1
+        assert (await table.add([{"x": 1, "s": ""}])).version == 2
+
+    run(main())
+
+
+def test_what_was_done_when_it_was_cancelled_moves_the_table(run, table):
+    """A function that does not look at its cancellation goes on to its end."""
+    begun, cancelled = threading.Event(), threading.Event()
+
+    def compute(rows):
+        begun.set()
+        cancelled.wait()
+        return pa.table({"y": rows["x"]})
+
+    async def main():
+        async def add():
+            try:
+                await table.add_columns(compute, read_columns=["x"])
+            finally:
+                ended.append(await table.version())
+
+        ended = []
+        adding = asyncio.ensure_future(add())
+        await turns_until(begun)
+        adding.cancel()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert ended == []  # it waits for the call
+        cancelled.set()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+        newest = await (await table.checkout_latest()).version()
+        assert ended == [newest] == [await table.version()]
+
+    run(main())
+
+
+def test_a_second_cancellation_does_not_wait(run):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        begun.set()
+        go_on.wait()
+
+    async def main():
+        call = asyncio.ensure_future(croupier.run_async(hold))
+        await turns_until(begun)
+        call.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not call.done()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        go_on.set()
+        # Its end, which nobody waits for, disturbs nobody.
+        assert await croupier.run_async(int) == 0
+
+    run(main())
+
+
+def test_calls_that_wait_for_a_thread_are_cancelled_unstarted(run):
+    go_on = threading.Event()
+    started = []
+
+    def hold(i):
+        started.append(i)
+        go_on.wait()
+
+    async def main():
+        calls = [asyncio.ensure_future(croupier.run_async(hold, i)) for i in range(100)]
+        while len(started) < 32:
+            await asyncio.sleep(0)
+        for call in calls[50:]:
+            call.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        go_on.set()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert ended[:50] == [None] * 50
+        assert all(isinstance(each, asyncio.CancelledError) for each in ended[50:])
+        assert sorted(started) == list(range(50))
+
+    run(main())
+
+
+def test_loops_of_several_threads_read_the_same_table(table):
+    permutation = croupier.Permutation.identity(table).with_format("python_col")
+    results = []
+
+    def read():
+        async def main():
+            taken = await asyncio.gather(*(table.take([i]) for i in range(100)))
+            rows = [x async for batch in permutation.iter(10) for x in batch["x"]]
+            return [each["x"][0].as_py() for each in taken], rows
+
+        results.append(asyncio.run(main()))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [(list(range(100)), list(range(1000)))] * 4
+
+
+def test_loops_that_come_and_go_leave_nothing_open(table):
+    async def main():
+        await table.take([1])
+        batches = croupier.Permutation.identity(table).iter(10)
+        await anext(batches)
+
+    asyncio.run(main())
+    gc.collect()
+    before = num_open_files()
+    for _ in range(20):
+        asyncio.run(main())
+    gc.collect()
+    assert num_open_files() <= before
+
+
+def test_a_loop_that_closes_before_its_calls_leaves_nothing_open():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        begun.set()
+        go_on.wait()
+
+    def abandon():
+        call = croupier.run_async(hold)
+
+        async def start():
+            call.send(None)
+            await turns_until(begun)
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(start())
+        loop.close()
+        call.close()
+
+    before = num_open_files()
+    abandon()
+    go_on.set()
+    gc.collect()
+    # Its thread closes what it holds last.
+    deadline = time.monotonic() + 30
+    while num_open_files() > before:
+        assert time.monotonic() < deadline, "something stays open"
+
+
+def test_without_a_running_loop_nothing_is_started(table):
+    call = table.count_rows()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        call.send(None)
+
+
+def test_another_kind_of_loop_serves_too(table):
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main():
+        taken = await asyncio.gather(*(table.take([i]) for i in range(100)))
+        assert [each["x"][0].as_py() for each in taken] == list(range(100))
+        permutation = croupier.Permutation.identity(table).with_format("python_col")
+        assert [x async for batch in permutation.iter(7) for x in batch["x"]] == ROWS["x"]
+        await table.add([{"x": 1, "s": ""}])
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(croupier.run_async(threading.Event().wait, 0.1), 0.001)
+        return await table.count_rows()
+
+    assert uvloop.run(main()) == 1001
+
+
+def test_async_objects_pickle_as_those_behind_them(run, tmp_path):
+    async def main():
+        db = await croupier.connect_async(tmp_path)
+        table = await db.create_table("t", [{"x": 1}])
+        old = pickle.loads(pickle.dumps(table))
+        await table.add([{"x": 2}])
+        assert (await old.count_rows(), await table.count_rows()) == (1, 2)
+        assert await pickle.loads(pickle.dumps(db)).table_names() == ["t"]
+        memory = await croupier.connect_async("memory://")
+        with pytest.raises(TypeError, match="memory://"):
+            pickle.dumps(memory)
+        held = await memory.create_table("t", [{"x": 1}])
+        assert await pickle.loads(pickle.dumps(held)).count_rows() == 1
+
+    run(main())
+
+
+def test_an_async_table_is_a_table_for_permutations_alone(table):
+    assert isinstance(table.table, croupier.Table)
+    order = croupier.PermutationBuilder(table).execute()
+    assert len(croupier.Permutations(table, order)[0]) == 1000
+    with pytest.raises(TypeError, match="croupier.Table"):
+        croupier.PermutationBuilder(object())
+    assert repr(table).startswith("<croupier.AsyncTable 'numbers': version 1, at memory://")
+
+
+def test_importing_croupier_imports_no_asyncio():
+    script = (
+        "import sys, croupier; db = croupier.connect('memory://');"
+        "t = db.create_table('t', [{'x': 1}]); list(croupier.Permutation.identity(t).iter(1));"
+        "sys.exit('asyncio' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
