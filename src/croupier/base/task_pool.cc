@@ -14,9 +14,16 @@
 
 namespace croupier {
 
+namespace {
+
+// How long a wait lasts before the token is asked again.
+constexpr auto kWaitSlice = std::chrono::milliseconds(20);
+
+}  // namespace
+
 struct TaskPool::Pool {
   explicit Pool(const TaskPoolOptions& options) : options(options) {}
-  ~Pool() { Close(); }
+  ~Pool() { Close(CancelToken::Never()); }
 
   bool Start(Task task) {
     const std::lock_guard lock(mutex);
@@ -31,12 +38,19 @@ struct TaskPool::Pool {
     return true;
   }
 
-  void Close() {
+  bool Close(const CancelToken& cancel) {
     std::unique_lock lock(mutex);
     closing.Cancel();
     work.notify_all();
-    ended.wait(lock, [this] { return finished.size() == threads.size(); });
+    while (finished.size() < threads.size()) {
+      lock.unlock();
+      const bool gives_up = cancel.cancelled();
+      lock.lock();
+      if (gives_up) return false;
+      ended.wait_for(lock, kWaitSlice, [this] { return finished.size() == threads.size(); });
+    }
     JoinFinished();
+    return true;
   }
 
   // Called with the mutex held: the threads let go of it and end.
@@ -93,7 +107,7 @@ TaskPool::~TaskPool() = default;
 
 bool TaskPool::Start(Task task) { return pool_.Get().Start(std::move(task)); }
 
-void TaskPool::Close() { pool_.Get().Close(); }
+bool TaskPool::Close(const CancelToken& cancel) { return pool_.Get().Close(cancel); }
 
 size_t TaskPool::num_threads() const {
   Pool& pool = pool_.Get();

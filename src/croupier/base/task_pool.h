@@ -39,7 +39,9 @@ class TaskPool {
 
   /// Take no more tasks, tell those that were started to end, and wait for them. Idempotent; not to
   /// be called by a task.
-  void Close();
+  ///
+  /// \return whether they have ended: not if `cancel` says to wait no more
+  bool Close(const CancelToken& cancel = CancelToken::Never());
 
   /// Count the threads of this process.
   size_t num_threads() const;

@@ -100,6 +100,19 @@ TEST(TaskPoolTest, ClosingTellsTheTasksAndWaitsForThem) {
   EXPECT_EQ(ended, 3);
 }
 
+TEST(TaskPoolTest, ClosingNeedNotWaitForATaskThatDoesNotEnd) {
+  std::atomic<bool> hold = true;
+  TaskPool pool;
+  pool.Start([&](const CancelToken&) {
+    while (hold) std::this_thread::yield();
+  });
+  CancelFlag cancel;
+  cancel.Cancel();
+  EXPECT_FALSE(pool.Close(cancel));
+  hold = false;
+  EXPECT_TRUE(pool.Close());
+}
+
 TEST(TaskPoolTest, ATaskDropsWhatItHoldsWhenItHasEnded) {
   TaskPool pool;
   auto held = std::make_shared<int>(1);
@@ -114,6 +127,7 @@ TEST(TaskPoolTest, ManyThreadsStartTasks) {
   {
     TaskPool pool({.max_threads = 4, .idle_seconds = 0});
     std::vector<std::jthread> threads;
+    threads.reserve(8);
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
         for (int j = 0; j < 200; ++j) {
