@@ -14,6 +14,7 @@ from croupier._ranks import find_shard
 from croupier.table import Table, as_table
 
 if TYPE_CHECKING:
+    from croupier.async_database import AsyncConnection
     from croupier.async_table import AsyncTable
     from croupier.database import Connection
 
@@ -395,7 +396,7 @@ class PermutationBuilder:
         return await run_async(self.execute, memory_limit=memory_limit, temp_dir=temp_dir)
 
     def persist(
-        self, database: Connection, name: str, *, materialize: bool = False
+        self, database: Connection | AsyncConnection, name: str, *, materialize: bool = False
     ) -> PermutationTable:
         """Build the permutation and keep it as a table: see `PermutationTable.persist`."""
         permutation_table = self.execute()

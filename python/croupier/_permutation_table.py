@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from croupier import _core
 from croupier.errors import VersionNotFoundError
 from croupier.history import version_arguments
-from croupier.table import Table, as_table
+from croupier.table import Table, as_connection, as_table
 
 if TYPE_CHECKING:
+    from croupier.async_database import AsyncConnection
     from croupier.async_table import AsyncTable
     from croupier.database import Connection
 
@@ -86,7 +87,9 @@ class PermutationTable(Table):
         """Bytes that lists of rows take; 0 for an order that is computed."""
         return self._core.num_list_bytes
 
-    def persist(self, database: Connection, name: str, *, materialize: bool = False) -> Table:
+    def persist(
+        self, database: Connection | AsyncConnection, name: str, *, materialize: bool = False
+    ) -> Table:
         """Keep the permutation as a table of a database.
 
         `Permutations` and `Permutation.from_tables` take the kept table in place of this one, in
@@ -104,13 +107,14 @@ class PermutationTable(Table):
             ValueError: if there is a table of that name.
             NotImplementedError: at a store that can only be read.
         """
+        connection: Connection = as_connection(database)
         self._core.keep(
             self._base_table._source,
-            database._database.table_uri(name),
+            connection._database.table_uri(name),
             materialize=materialize,
-            storage_options=database._access.options,
+            storage_options=connection._access.options,
         )
-        return database.open_table(name)
+        return connection.open_table(name)
 
     def _writer(self) -> _core.TableWriter:
         raise NotImplementedError("a permutation cannot be edited; build another one")

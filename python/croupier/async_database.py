@@ -27,12 +27,17 @@ class AsyncConnection:
     """
 
     def __init__(self, connection: Connection):
-        self._connection = connection
+        self._sync_connection = connection
+
+    @property
+    def connection(self) -> Connection:
+        """The connection whose calls are not awaited."""
+        return self._sync_connection
 
     @property
     def uri(self) -> str:
         """What the connection was made with."""
-        return self._connection.uri
+        return self._sync_connection.uri
 
     async def table_names(
         self, start_after: str | None = None, limit: int | None = None
@@ -43,7 +48,7 @@ class AsyncConnection:
             start_after: list those behind this name: the last one of the page before.
             limit: list at most so many; all where none is given.
         """
-        return await run_async(self._connection.table_names, start_after, limit)
+        return await run_async(self._sync_connection.table_names, start_after, limit)
 
     async def open_table(
         self,
@@ -57,7 +62,7 @@ class AsyncConnection:
         """Open a table, as `Connection.open_table`."""
         return AsyncTable(
             await run_async(
-                self._connection.open_table,
+                self._sync_connection.open_table,
                 name,
                 version,
                 branch=branch,
@@ -85,7 +90,7 @@ class AsyncConnection:
         """
         return AsyncTable(
             await run_async(
-                self._connection.create_table,
+                self._sync_connection.create_table,
                 name,
                 data,
                 schema,
@@ -100,21 +105,21 @@ class AsyncConnection:
 
     async def drop_table(self, name: str, *, ignore_missing: bool = False) -> None:
         """Delete a table with all its versions, as `Connection.drop_table`."""
-        await run_async(self._connection.drop_table, name, ignore_missing=ignore_missing)
+        await run_async(self._sync_connection.drop_table, name, ignore_missing=ignore_missing)
 
     async def rename_table(self, cur_name: str, new_name: str) -> None:
         """Give a table another name, as `Connection.rename_table`."""
-        await run_async(self._connection.rename_table, cur_name, new_name)
+        await run_async(self._sync_connection.rename_table, cur_name, new_name)
 
     async def drop_all_tables(self) -> None:
         """Delete every table."""
-        await run_async(self._connection.drop_all_tables)
+        await run_async(self._sync_connection.drop_all_tables)
 
     def __repr__(self) -> str:
         return f"<croupier.AsyncConnection '{self.uri}'>"
 
     def __reduce__(self) -> tuple[type[AsyncConnection], tuple[Connection]]:
-        return AsyncConnection, (self._connection,)
+        return AsyncConnection, (self._sync_connection,)
 
 
 async def connect_async(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -74,7 +75,7 @@ class AsyncBatchReader:
 
     def __del__(self) -> None:
         # A scan ends with the reads that it is at; no event loop is to wait for that.
-        _core.do_later(self._batches.close)
+        _core.do_later(partial(_close, self._batches))
 
 
 class AsyncQuery:
@@ -129,16 +130,13 @@ class AsyncQuery:
         """Read into a pyarrow Table."""
         return await run_async(self._query.to_arrow)
 
-    async def to_batches(self, batch_size: int | None = None) -> AsyncBatchReader:
+    async def to_batches(self, max_batch_length: int | None = None) -> AsyncBatchReader:
         """Read as a stream of record batches, by ``async for``; rows are read as it goes on.
 
         Args:
-            batch_size: rows of every batch but the last; 8192 where none is given.
+            max_batch_length: rows of every batch but the last; 8192 where none is given.
         """
-        return await run_async(self._open, batch_size)
-
-    def _open(self, batch_size: int | None) -> AsyncBatchReader:
-        return AsyncBatchReader(*self._query.open_batches(batch_size))
+        return AsyncBatchReader(*await run_async(self._query.open_batches, max_batch_length))
 
     async def to_pandas(self) -> pd.DataFrame:
         """Read into a pandas DataFrame."""
@@ -181,14 +179,15 @@ class AsyncTakeQuery:
         batch = await self._take(self._query._selected_columns())
         return pa.Table.from_batches([pa.record_batch(batch)])
 
-    async def to_batches(self, batch_size: int | None = None) -> AsyncBatchReader:
+    async def to_batches(self, max_batch_length: int | None = None) -> AsyncBatchReader:
         """Read as a stream of record batches, by ``async for``.
 
         Args:
-            batch_size: rows of every batch but the last; all where none is given.
+            max_batch_length: rows of every batch but the last; all where none is given.
         """
         table = await self.to_arrow()
-        return AsyncBatchReader(table.schema, iter(table.to_batches(max_chunksize=batch_size)))
+        batches = table.to_batches(max_chunksize=max_batch_length)
+        return AsyncBatchReader(table.schema, iter(batches))
 
     async def to_pandas(self) -> pd.DataFrame:
         """Read into a pandas DataFrame."""
@@ -350,9 +349,9 @@ class AsyncTable:
         """Read all rows into a polars DataFrame."""
         return await run_async(self._sync_table.to_polars)
 
-    async def to_batches(self, batch_size: int | None = None) -> AsyncBatchReader:
+    async def to_batches(self, max_batch_length: int | None = None) -> AsyncBatchReader:
         """Read all rows as a stream of record batches, as `AsyncQuery.to_batches`."""
-        return await self.query().to_batches(batch_size)
+        return await self.query().to_batches(max_batch_length)
 
     async def head(self, n: int = 5) -> pa.Table:
         """Read the first rows into a pyarrow Table."""
@@ -551,6 +550,12 @@ class AsyncMergeInsertBuilder:
 def _generator_of(batches: Iterator[pa.RecordBatch]) -> Any:
     """Make what can be closed, which an iterator cannot."""
     yield from batches
+
+
+def _close(batches: Any) -> None:
+    # One that runs, for a call that nobody waits for any more, ends with it.
+    with suppress(ValueError):
+        batches.close()
 
 
 def _to_polars(table: pa.Table) -> pl.DataFrame:

@@ -617,6 +617,11 @@ def as_table(table: Any) -> Any:
     return getattr(table, "_sync_table", table)
 
 
+def as_connection(connection: Any) -> Any:
+    """Give the connection behind an `AsyncConnection`, and anything else as it is."""
+    return getattr(connection, "_sync_connection", connection)
+
+
 def open_table(
     uri: str,
     name: str,

@@ -1,8 +1,10 @@
 #include "async_calls.h"
 
 #include <cerrno>
+#include <stdexcept>
 
 #include <arrow/util/io_util.h>
+#include <cxxabi.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/vector.h>
 #include <sys/eventfd.h>
@@ -79,15 +81,19 @@ void CallPython(const nb::object& function) {
     function();
   } catch (nb::python_error& error) {
     error.discard_as_unraisable(function);
+  } catch (const abi::__forced_unwind&) {
+    // The interpreter has ended without waiting for the function: see GilReleased.
+    while (true) pause();
   }
 }
 
 // Calls it by and by on a thread of ours; now, if none are started any more. The GIL is held.
 void DoLater(nb::object function) {
   const auto shared = Share(std::move(function));
-  const bool started = TaskPool::Default().Start([shared](const CancelToken&) {
+  const bool started = TaskPool::Default().Start([called = shared](const CancelToken&) mutable {
     const nb::gil_scoped_acquire acquired;
-    CallPython(*shared);
+    CallPython(*called);
+    called.reset();
   });
   if (!started) CallPython(*shared);
 }
@@ -175,10 +181,11 @@ void RegisterAsyncCalls(nb::module_& module) {
   module.def(
       "end_calls",
       [] {
-        const GilReleased released;
-        TaskPool::Default().Close();
+        RunReleased([](const CancelToken& cancel) -> arrow::Result<bool> {
+          return TaskPool::Default().Close(cancel);
+        });
       },
-      "Have all calls end, and wait for them: none may outlive the interpreter.");
+      "Have all calls end, and wait for them: none should outlive the interpreter.");
 }
 
 }  // namespace croupier::python

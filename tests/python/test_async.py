@@ -316,6 +316,11 @@ def test_batches_of_a_permutation(run, table):
         identity = croupier.Permutation.identity(table).with_take(0)
         assert [batch async for batch in identity.iter(5)] == []
         assert croupier.Permutation.from_tables(table, order).num_rows == 1000
+        db = await croupier.connect_async("memory://")
+        await croupier.run_async(order.persist, db, "order", materialize=True)
+        kept = await db.open_table("order")
+        assert croupier.Permutations(table, kept)[0].num_rows == 1000
+        assert len(db.connection) == 1
 
     run(main())
 

@@ -81,7 +81,19 @@ async def main():
     for _ in range(5):
         await asyncio.sleep(0)
         assert in_child(nested, table, permutation, half) == 0
+    # Other threads fork too, while this one goes on.
+    codes = []
+    forking = [
+        threading.Thread(target=lambda: codes.append(in_child(read_all, table, permutation)))
+        for _ in range(3)
+    ]
+    for thread in forking:
+        thread.start()
     await reading
+    await read_all(table, permutation)
+    for thread in forking:
+        await asyncio.to_thread(thread.join)
+    assert codes == [0, 0, 0]
     go_on.set()
     assert await held
     assert [x async for batch in half for x in batch["x"]] == ROWS[330:]
