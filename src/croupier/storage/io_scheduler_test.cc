@@ -59,14 +59,16 @@ bool Holds(std::span<const uint8_t> bytes, int64_t offset_bytes) {
 // One read of `count` scattered ranges through a scheduler.
 bool ReadScattered(IoScheduler* scheduler, const std::shared_ptr<const Object>& object, int count) {
   auto memory = std::make_shared<std::vector<uint8_t>>(static_cast<size_t>(count) * 10);
+  const auto part = [&](int i) {
+    return std::span(*memory).subspan(static_cast<size_t>(i) * 10, 10);
+  };
+  const auto offset = [](int i) { return int64_t{1000} * i; };
   std::vector<ReadRequest> requests;
-  for (int i = 0; i < count; ++i) {
-    requests.push_back(
-        {object, i * 1000, std::span(*memory).subspan(static_cast<size_t>(i) * 10, 10)});
-  }
+  requests.reserve(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) requests.push_back({object, offset(i), part(i)});
   if (!scheduler->Read(requests, memory).ok()) return false;
   for (int i = 0; i < count; ++i) {
-    if (!Holds(std::span(*memory).subspan(static_cast<size_t>(i) * 10, 10), i * 1000)) return false;
+    if (!Holds(part(i), offset(i))) return false;
   }
   return true;
 }
@@ -102,6 +104,7 @@ TEST(IoSchedulerTest, ACancelledCallDoesNotWaitForTheStorage) {
   object->hold = true;
   auto memory = std::make_shared<std::vector<uint8_t>>(100);
   std::vector<ReadRequest> requests;
+  requests.reserve(10);
   for (size_t i = 0; i < 10; ++i)
     requests.push_back({object, 0, std::span(*memory).subspan(i * 10, 10)});
   CancelFlag cancel;
@@ -240,6 +243,7 @@ TEST(IoSchedulerTest, ManyThreadsReadAtOnce) {
   std::atomic<int> num_right = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(6);
     for (int i = 0; i < 6; ++i) {
       threads.emplace_back([&] {
         for (int k = 0; k < 20; ++k) num_right += ReadScattered(&scheduler, object, 20);
