@@ -38,7 +38,8 @@ inline constexpr char kRowLastUpdatedAtVersionColumn[] = "_row_last_updated_at_v
 struct ReadOptions {
   /// Borrowed for the call (for a reader: for its lifetime).
   const CancelToken* cancel = &CancelToken::Never();
-  /// Where results are allocated, by any thread; null is Arrow's default pool.
+  /// Where results are allocated, by any thread; null is the C library's memory: Arrow's default
+  /// pool has locks that a forked child may find closed.
   arrow::MemoryPool* pool = nullptr;
 };
 

@@ -37,7 +37,7 @@ struct WriteOptions {
   /// Whether the rows are a table in memory, which stays there during the call: they are then
   /// written from where they are, and not copied while they wait for others.
   bool keeps_batches = false;
-  /// Where memory is allocated; null is Arrow's default pool.
+  /// Where memory is allocated; null is the C library's, whose locks a fork minds.
   arrow::MemoryPool* pool = nullptr;
 };
 

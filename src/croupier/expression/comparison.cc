@@ -9,6 +9,7 @@
 #include <arrow/scalar.h>
 #include <arrow/util/float16.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/expression/call_site.h"
 
 namespace croupier::expression {
@@ -231,7 +232,7 @@ arrow::Result<BoundPtr> MakeInLiterals(const NodeMaker& make, BoundPtr operand,
                                        const std::vector<BoundPtr>& items, Place place) {
   arrow::ArrayVector arrays;
   bool has_null = false;
-  arrow::compute::ExecContext exec;
+  arrow::compute::ExecContext exec(DefaultMemoryPool());
   exec.set_use_threads(false);
   for (const auto& item : items) {
     if (!item->literal()->is_valid) {
@@ -247,7 +248,7 @@ arrow::Result<BoundPtr> MakeInLiterals(const NodeMaker& make, BoundPtr operand,
   if (arrays.empty()) {
     return make.Apply({std::move(operand)}, arrow::boolean(), place, no_match);
   }
-  ARROW_ASSIGN_OR_RAISE(auto set, arrow::Concatenate(arrays));
+  ARROW_ASSIGN_OR_RAISE(auto set, arrow::Concatenate(arrays, DefaultMemoryPool()));
   return make.Apply(
       {std::move(operand)}, arrow::boolean(), place,
       [set = std::move(set), has_null](const KernelArgs& args) -> Result<Datum> {

@@ -10,6 +10,7 @@
 #include <arrow/type.h>
 #include <arrow/util/utf8.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/expression/arrow_kernels.h"
 #include "croupier/expression/binder.h"
 #include "croupier/expression/parser.h"
@@ -29,7 +30,7 @@ void CollectColumns(const expression::Node& node, std::vector<ColumnPath>* colum
 
 // A context that starts no thread.
 arrow::compute::ExecContext MakeContext(arrow::MemoryPool* pool) {
-  arrow::compute::ExecContext context(pool == nullptr ? arrow::default_memory_pool() : pool);
+  arrow::compute::ExecContext context(pool == nullptr ? DefaultMemoryPool() : pool);
   context.set_use_threads(false);
   return context;
 }

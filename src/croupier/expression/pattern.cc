@@ -4,6 +4,7 @@
 
 #include <arrow/compute/exec.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/expression/kernel_io.h"
 #include "croupier/expression/operators.h"
 
@@ -109,8 +110,8 @@ arrow::Result<BoundPtr> MakeLike(const NodeMaker& make, BoundPtr value, BoundPtr
   }
   std::optional<LikePattern> constant;
   if (pattern->literal() != nullptr && pattern->literal()->is_valid) {
-    ARROW_ASSIGN_OR_RAISE(const auto input, Input::Make(arrow::Datum(pattern->literal()),
-                                                        arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(const auto input,
+                          Input::Make(arrow::Datum(pattern->literal()), DefaultMemoryPool()));
     constant.emplace(TextInput(input)[0], escape);
   }
   return make.Apply(

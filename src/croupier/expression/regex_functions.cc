@@ -7,6 +7,7 @@
 #include <arrow/compute/api_scalar.h>
 #include <arrow/scalar.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/expression/call_site.h"
 #include "croupier/expression/regex_pattern.h"
 
@@ -70,7 +71,7 @@ Result<BoundPtr> NullOf(const CallSite& call, const TypePtr& type) {
 
 // Try a kernel on no text at all, so that a wrong pattern is an error of the expression.
 Status TryOnce(const CallSite& call, const Kernel& kernel) {
-  arrow::compute::ExecContext exec;
+  arrow::compute::ExecContext exec(DefaultMemoryPool());
   exec.set_use_threads(false);
   const std::vector<Datum> values = {Datum(arrow::MakeScalar(""))};
   const auto result = kernel({values, 1, &exec});

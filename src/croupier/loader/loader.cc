@@ -7,7 +7,6 @@
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 #include <arrow/type.h>
-#include <arrow/util/byte_size.h>
 
 #include "croupier/base/process_local.h"
 #include "croupier/base/process_resources.h"
@@ -15,6 +14,7 @@
 #include "croupier/table.h"
 #include "croupier/table/batch_plan.h"
 #include "croupier/table/read_ahead.h"
+#include "croupier/table/referenced_bytes.h"
 
 namespace croupier {
 
@@ -129,8 +129,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> Loader::Next(const CancelToke
   if (batch != nullptr) {
     ++impl_->next_batch;
     impl_->num_rows += batch->num_rows();
-    ARROW_ASSIGN_OR_RAISE(const int64_t num_bytes, arrow::util::ReferencedBufferSize(*batch));
-    impl_->num_bytes += num_bytes;
+    impl_->num_bytes += table::ReferencedBytes(*batch);
   }
   return next;
 }

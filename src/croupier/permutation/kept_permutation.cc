@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "croupier/base/hash.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/permutation.h"
 #include "croupier/permutation/kept_order_file.h"
 #include "croupier/permutation/order_text.h"
@@ -70,7 +71,7 @@ arrow::Result<std::vector<std::string>> ReadSplitNames(const arrow::Schema& sche
 
 // Append the rows of a batch (row_id, split_id) to the lists of their splits.
 arrow::Status AppendRows(const arrow::RecordBatch& batch, SplitListsBuilder* lists) {
-  arrow::compute::ExecContext exec;
+  arrow::compute::ExecContext exec(DefaultMemoryPool());
   exec.set_use_threads(false);
   const auto options = arrow::compute::CastOptions::Safe(arrow::uint64());
   ARROW_ASSIGN_OR_RAISE(const auto row_ids, arrow::compute::Cast(batch.column(0), options, &exec));

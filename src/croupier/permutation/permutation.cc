@@ -11,6 +11,7 @@
 #include <arrow/status.h>
 #include <arrow/table.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/base/process_local.h"
 #include "croupier/expression/arrow_kernels.h"
 #include "croupier/permutation/position_map.h"
@@ -168,8 +169,7 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::SortBy(
   ARROW_ASSIGN_OR_RAISE(const auto table, arrow::Table::FromRecordBatches(schema, batches));
   ARROW_RETURN_NOT_OK(expression::CheckKernels());
   // One thread: a pool of Arrow's would be shared with the rest of the process.
-  arrow::compute::ExecContext exec(options.pool != nullptr ? options.pool
-                                                           : arrow::default_memory_pool());
+  arrow::compute::ExecContext exec(options.pool != nullptr ? options.pool : DefaultMemoryPool());
   exec.set_use_threads(false);
   // Nulls come last either way.
   const arrow::compute::SortOptions sort({arrow::compute::SortKey(

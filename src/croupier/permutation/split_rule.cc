@@ -16,6 +16,7 @@
 
 #include "croupier/base/hash.h"
 #include "croupier/base/index_shuffle.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/permutation/order_key.h"
 #include "croupier/permutation/order_text.h"
 #include "croupier/permutation/row_hash.h"
@@ -50,7 +51,7 @@ RowKeys HashedColumns(const SplitRule& rule) {
 }
 
 arrow::Status ReadSplitIds(const arrow::Array& values, std::span<uint64_t> keys) {
-  arrow::compute::ExecContext exec;
+  arrow::compute::ExecContext exec(DefaultMemoryPool());
   exec.set_use_threads(false);
   auto cast =
       arrow::compute::Cast(values, arrow::int64(), arrow::compute::CastOptions::Safe(), &exec);

@@ -14,6 +14,7 @@
 #include <arrow/buffer_builder.h>
 #include <arrow/util/io_util.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/base/process_local.h"
 
 namespace croupier::storage {
@@ -130,7 +131,7 @@ class MemoryWriter : public ObjectWriter {
   const std::shared_ptr<MemoryBucket> bucket_;
   const std::string path_;
   const std::string location_;
-  arrow::BufferBuilder builder_;
+  arrow::BufferBuilder builder_{DefaultMemoryPool()};
   bool is_closed_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <arrow/util/io_util.h>
 #include <arrow/util/uri.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/storage/cloud_store.h"
 #include "croupier/storage/io_scheduler.h"
 #include "croupier/storage/local_store.h"
@@ -58,7 +59,8 @@ arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> ReadWhole(
                                           ": the file is too large: ", object->size_bytes(),
                                           " bytes, at most ", limit_bytes);
     }
-    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(object->size_bytes()));
+    ARROW_ASSIGN_OR_RAISE(auto buffer,
+                          arrow::AllocateBuffer(object->size_bytes(), DefaultMemoryPool()));
     requests.push_back({object, 0, {buffer->mutable_data(), static_cast<size_t>(buffer->size())}});
     buffers->push_back(std::move(buffer));
   }

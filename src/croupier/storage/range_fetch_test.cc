@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "croupier/base/hash.h"
+#include "croupier/base/memory_pool.h"
 
 namespace croupier::storage {
 namespace {
@@ -166,10 +167,10 @@ TEST_F(FetchedRangesTest, BytesFilledInPlaceAreNotHeldTwice) {
   auto memory = std::make_shared<std::vector<uint8_t>>(64);
   fetch_.AddInPlace(object_, 1000, *memory);
   EXPECT_FALSE(fetch_.empty());
-  const int64_t before = arrow::default_memory_pool()->total_bytes_allocated();
+  const int64_t before = DefaultMemoryPool()->total_bytes_allocated();
   ASSERT_TRUE(
       fetch_.Run(&scheduler_, memory, CancelToken::Never(), arrow::default_memory_pool()).ok());
-  EXPECT_EQ(arrow::default_memory_pool()->total_bytes_allocated(), before);
+  EXPECT_EQ(DefaultMemoryPool()->total_bytes_allocated(), before);
   EXPECT_TRUE(object_->Holds({1000, 64}, *memory));
 }
 

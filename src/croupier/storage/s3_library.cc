@@ -14,6 +14,7 @@
 #include <arrow/util/thread_pool.h>
 #include <unistd.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/base/process_local.h"
 #include "croupier/storage/s3_service.h"
 
@@ -120,7 +121,7 @@ arrow::Result<S3Service> Connect(const S3Settings& settings, const std::string& 
   options.tls_verify_certificates = settings.client.verify_certificates;
   options.retry_strategy = std::make_shared<NoRetries>();
   auto made = arrow::fs::S3FileSystem::Make(
-      options, arrow::io::IOContext(arrow::default_memory_pool(), runtime.executor.get()));
+      options, arrow::io::IOContext(DefaultMemoryPool(), runtime.executor.get()));
   FinalizeAtExit(runtime);
   S3Service service;
   service.region = options.region;

@@ -9,11 +9,12 @@
 #include <arrow/array/util.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
-#include <arrow/util/byte_size.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/manifest/row_id_sequence.h"
 #include "croupier/format/manifest/schema_writer.h"
 #include "croupier/table/column_match.h"
+#include "croupier/table/referenced_bytes.h"
 #include "croupier/table/system_columns.h"
 
 namespace croupier::table {
@@ -69,9 +70,9 @@ class ColumnFile {
     int64_t num_bytes = 0;
     for (int i = 0; i < row->num_columns(); ++i) {
       auto& array = arrays[static_cast<size_t>(i)];
-      ARROW_ASSIGN_OR_RAISE(const int64_t size, arrow::util::ReferencedBufferSize(*array));
+      const int64_t size = ReferencedBytes(*array->data());
       if (size > kMaxFillValueBytes && row->schema()->field(i)->nullable()) {
-        ARROW_ASSIGN_OR_RAISE(array, arrow::MakeArrayOfNull(array->type(), 1));
+        ARROW_ASSIGN_OR_RAISE(array, arrow::MakeArrayOfNull(array->type(), 1, DefaultMemoryPool()));
       } else {
         num_bytes += size;
       }
@@ -81,7 +82,7 @@ class ColumnFile {
     for (; num_rows < std::min(count, kMaxFillRows) && num_bytes * num_rows < kMaxFillBytes;
          num_rows *= 2) {
       for (auto& array : arrays) {
-        ARROW_ASSIGN_OR_RAISE(array, arrow::Concatenate({array, array}));
+        ARROW_ASSIGN_OR_RAISE(array, arrow::Concatenate({array, array}, DefaultMemoryPool()));
       }
     }
     const auto repeated = arrow::RecordBatch::Make(row->schema(), num_rows, std::move(arrays));

@@ -15,6 +15,7 @@
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/storage/range_fetch.h"
 #include "croupier/table.h"
 
@@ -170,7 +171,7 @@ class TableBlob : public BlobFile {
       return arrow::Status::IndexError("bytes out of range: ", size_bytes, " at ", offset_bytes,
                                        " of a blob of ", blob_size);
     }
-    auto* pool = options.pool != nullptr ? options.pool : arrow::default_memory_pool();
+    auto* pool = options.pool != nullptr ? options.pool : DefaultMemoryPool();
     if (size_bytes == 0) return arrow::AllocateBuffer(0, pool);
     ARROW_ASSIGN_OR_RAISE(const auto object, Open());
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer,

@@ -6,6 +6,7 @@
 #include <arrow/memory_pool.h>
 #include <arrow/status.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/file/data_file.h"
 #include "croupier/format/file/file_footer.h"
 #include "croupier/storage/range_fetch.h"
@@ -18,8 +19,7 @@ namespace {
 constexpr int64_t kTailBytes = 4 << 10;
 
 arrow::Status Fetch(storage::RangeFetch* fetch, const CancelToken& cancel) {
-  return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel,
-                    arrow::default_memory_pool());
+  return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel, DefaultMemoryPool());
 }
 
 arrow::Status AtFile(const storage::Object& object, const arrow::Status& status) {

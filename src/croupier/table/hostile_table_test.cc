@@ -11,6 +11,7 @@
 #include <arrow/type.h>
 #include <gtest/gtest.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/table.h"
 #include "croupier/table/test_tables.h"
 #include "croupier/testing/golden.h"
@@ -54,9 +55,9 @@ class HostileTableTest : public ::testing::TestWithParam<DamagedTable> {
 
   // Reads a table that something is wrong with: an error of the file, that names it, or rows.
   void ExpectSoundRead(const std::string& what) const {
-    const int64_t before = arrow::default_memory_pool()->total_bytes_allocated();
+    const int64_t before = DefaultMemoryPool()->total_bytes_allocated();
     const auto status = ReadEverything();
-    EXPECT_LT(arrow::default_memory_pool()->total_bytes_allocated() - before, kAllowedBytes)
+    EXPECT_LT(DefaultMemoryPool()->total_bytes_allocated() - before, kAllowedBytes)
         << what << ": " << status;
     if (status.ok()) return;
     EXPECT_TRUE(status.IsSerializationError() || status.IsIOError() || status.IsNotImplemented() ||

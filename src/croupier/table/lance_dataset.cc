@@ -7,6 +7,7 @@
 #include <arrow/memory_pool.h>
 #include <arrow/status.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/manifest/manifest_name.h"
 #include "croupier/format/manifest/table_refs.h"
 #include "croupier/storage/range_fetch.h"
@@ -109,8 +110,7 @@ class ManifestFetch {
 
  private:
   static arrow::Status Fetch(storage::RangeFetch* fetch, const CancelToken& cancel) {
-    return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel,
-                      arrow::default_memory_pool());
+    return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel, DefaultMemoryPool());
   }
   arrow::Result<ByteRange> RangeOf(size_t i) const {
     return format::Manifest::MessageRange(tails_.bytes(i), objects_[i]->size_bytes());

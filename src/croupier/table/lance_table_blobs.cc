@@ -10,6 +10,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/table/blob_reader.h"
 #include "croupier/table/lance_table.h"
 #include "croupier/table/pool_of.h"
@@ -127,7 +128,7 @@ arrow::Result<std::vector<std::shared_ptr<const BlobFile>>> LanceTable::TakeBlob
   auto* scheduler = &storage::IoScheduler::Default();
   State& state = state_.Get();
   const RowReader reader(&state.files, state.decoded, scheduler);
-  auto* pool = arrow::default_memory_pool();
+  auto* pool = DefaultMemoryPool();
   ARROW_ASSIGN_OR_RAISE(auto leaves, reader.Read(projection.leaves, rows, std::ssize(row_ids),
                                                  /*remember_chunks=*/true, *options.cancel, pool));
   leaves.resize(projection.num_tree_leaves);

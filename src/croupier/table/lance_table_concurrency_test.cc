@@ -5,7 +5,6 @@
 #include <thread>
 #include <vector>
 
-#include <arrow/compute/initialize.h>
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <gtest/gtest.h>
@@ -26,11 +25,7 @@ class TakenTable {
       : table_(OpenGoldenTable(name)),
         rows_(ReadGoldenRows(name)),
         row_ids_(RowIdsOf(*rows_)),
-        columns_(rows_->schema()->field_names()) {
-    // A child that is forked in the middle of this would wait for ever for the thread that began
-    // it.
-    EXPECT_TRUE(arrow::compute::Initialize().ok());
-  }
+        columns_(rows_->schema()->field_names()) {}
 
   const TableSource& table() const { return *table_; }
   const std::vector<uint64_t>& row_ids() const { return row_ids_; }

@@ -6,6 +6,7 @@
 #include <arrow/memory_pool.h>
 #include <arrow/status.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/encoding/page_layout.h"
 #include "croupier/format/file/data_file.h"
 #include "croupier/format/file/file_footer.h"
@@ -83,8 +84,7 @@ class FileMetadata {
     return status.WithMessage(objects_[file]->location(), ": ", status.message());
   }
   static arrow::Status Fetch(storage::RangeFetch* fetch, const CancelToken& cancel) {
-    return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel,
-                      arrow::default_memory_pool());
+    return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel, DefaultMemoryPool());
   }
 
   std::vector<std::shared_ptr<const Object>> objects_;

@@ -6,6 +6,7 @@
 #include <arrow/status.h>
 
 #include "croupier/base/hash.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/storage/range_fetch.h"
 #include "croupier/table/lance_table.h"
 
@@ -61,8 +62,8 @@ arrow::Result<std::vector<LanceTable::Deletions>> LanceTable::DeletionsOf(
     fetched.push_back(fetch.Add(object, {0, object->size_bytes()}));
     locations.push_back(object->location());
   }
-  ARROW_RETURN_NOT_OK(fetch.Run(&storage::IoScheduler::Default(), nullptr, *options.cancel,
-                                arrow::default_memory_pool()));
+  ARROW_RETURN_NOT_OK(
+      fetch.Run(&storage::IoScheduler::Default(), nullptr, *options.cancel, DefaultMemoryPool()));
   for (size_t k = 0; k < missing.size(); ++k) {
     const size_t i = missing[k];
     const auto& fragment = fragments_[fragments[i]];
@@ -94,7 +95,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> LanceTable::ReadSystemColumn(
     const ReadOptions& options) const {
   const bool is_address = column == SystemColumn::kRowAddress ||
                           (column == SystemColumn::kRowId && !manifest().has_stable_row_ids());
-  auto* pool = options.pool != nullptr ? options.pool : arrow::default_memory_pool();
+  auto* pool = options.pool != nullptr ? options.pool : DefaultMemoryPool();
   ARROW_ASSIGN_OR_RAISE(
       std::shared_ptr<arrow::Buffer> buffer,
       arrow::AllocateBuffer(num_rows * static_cast<int64_t>(sizeof(uint64_t)), pool));
@@ -152,7 +153,7 @@ arrow::Result<bool> LanceTable::ReadLineage(
     rows.locations[0].file = &files_[fragment.first_file + place->second.file_ordinal];
     rows.locations[0].column_index = place->second.column_index;
     const auto arrays = reader.Read({column}, {rows}, count, /*remember_chunks=*/false,
-                                    *options.cancel, arrow::default_memory_pool());
+                                    *options.cancel, DefaultMemoryPool());
     if (!arrays.ok()) return dataset_->ExplainMissing(arrays.status(), version_, *options.cancel);
     const arrow::UInt64Array values((*arrays)[0]);
     if (values.null_count() != 0) {

@@ -10,6 +10,7 @@
 #include <arrow/table.h>
 #include <arrow/type.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/expression/arrow_kernels.h"
 #include "croupier/expression/takeable.h"
 #include "croupier/table.h"
@@ -218,8 +219,7 @@ arrow::Result<std::shared_ptr<const TableSource>> MakeMemoryTable(
   }
   for (int i = 0; i < rows->num_columns(); ++i) {
     const auto column = rows->column(i);
-    ARROW_ASSIGN_OR_RAISE(auto takeable,
-                          expression::Takeable(column, arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(auto takeable, expression::Takeable(column, DefaultMemoryPool()));
     if (takeable == column) continue;
     ARROW_ASSIGN_OR_RAISE(rows, rows->SetColumn(i, rows->field(i), std::move(takeable)));
   }

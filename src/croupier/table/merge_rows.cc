@@ -13,6 +13,7 @@
 #include <arrow/table.h>
 #include <arrow/type.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/expression/arrow_kernels.h"
 #include "croupier/expression/takeable.h"
 #include "croupier/table_edit.h"
@@ -26,7 +27,7 @@ using arrow::compute::Grouper;
 constexpr int64_t kNoGroup = -1;
 
 arrow::MemoryPool* PoolOf(const WriteOptions& options) {
-  return options.pool != nullptr ? options.pool : arrow::default_memory_pool();
+  return options.pool != nullptr ? options.pool : DefaultMemoryPool();
 }
 
 // The rows of the source by key: those of one key are a group. A key with a null has none.

@@ -6,9 +6,9 @@
 
 #include <arrow/array.h>
 #include <arrow/status.h>
-#include <arrow/util/byte_size.h>
 
 #include "croupier/base/quiet_thread.h"
+#include "croupier/table/referenced_bytes.h"
 
 namespace croupier::table {
 
@@ -142,13 +142,11 @@ void ReadAhead::RunThread() {
     windows_.push_back(std::move(owned));
     lock.unlock();
 
+
     MakeWindow(window);
 
     int64_t bytes = 0;
-    for (const auto& batch : window->batches) {
-      const auto referenced = arrow::util::ReferencedBufferSize(*batch);
-      bytes += referenced.ok() ? *referenced : 0;
-    }
+    for (const auto& batch : window->batches) bytes += ReferencedBytes(*batch);
     lock.lock();
     bytes_in_windows_ += bytes - window->bytes;
     window->bytes = bytes;

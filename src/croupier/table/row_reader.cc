@@ -12,6 +12,7 @@
 #include <arrow/type.h>
 #include <arrow/util/byte_size.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/encoding/array_encoding.h"
 #include "croupier/format/page/leaf_shape.h"
 #include "croupier/format/page/list_page.h"
@@ -197,7 +198,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
 
   // What opens files and pages is remembered, so it cannot come from the pool of one call.
   arrow::Status Fetch(storage::RangeFetch* fetch) {
-    return fetch->Run(scheduler_, nullptr, cancel_, arrow::default_memory_pool());
+    return fetch->Run(scheduler_, nullptr, cancel_, DefaultMemoryPool());
   }
 
   // Wave 1: the ends of files that are not open yet.
@@ -593,8 +594,9 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
         if (static_cast<int64_t>(bytes.size()) == owner->size()) {
           headers.push_back(owner);
         } else {
-          ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> copy,
-                                arrow::AllocateBuffer(static_cast<int64_t>(bytes.size())));
+          ARROW_ASSIGN_OR_RAISE(
+              std::shared_ptr<arrow::Buffer> copy,
+              arrow::AllocateBuffer(static_cast<int64_t>(bytes.size()), DefaultMemoryPool()));
           std::ranges::copy(bytes, copy->mutable_data());
           headers.push_back(std::move(copy));
         }
@@ -750,9 +752,9 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     const PageRows& rows = *chunk_rows->page_rows;
     if (chunk_rows->decoded.array == nullptr) {
       const auto* page = rows.page().AsChunks();
-      ARROW_ASSIGN_OR_RAISE(
-          auto decoded, page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched),
-                                          remember_chunks ? arrow::default_memory_pool() : pool_));
+      ARROW_ASSIGN_OR_RAISE(auto decoded,
+                            page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched),
+                                              remember_chunks ? DefaultMemoryPool() : pool_));
       if (remember_chunks) {
         rows.opened->decoded->Insert(chunk_rows->chunk, decoded,
                                      arrow::util::TotalBufferSize(*decoded.array));

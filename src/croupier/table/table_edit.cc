@@ -11,6 +11,7 @@
 #include <arrow/table.h>
 #include <arrow/type.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/expression/cast.h"
 
 namespace croupier {
@@ -100,7 +101,7 @@ class UpdatedRows : public arrow::RecordBatchReader {
   arrow::Result<std::shared_ptr<arrow::Array>> Convert(std::shared_ptr<arrow::Array> values,
                                                        const arrow::Field& field) const {
     if (!values->type()->Equals(field.type())) {
-      arrow::compute::ExecContext context(pool_ != nullptr ? pool_ : arrow::default_memory_pool());
+      arrow::compute::ExecContext context(pool_ != nullptr ? pool_ : DefaultMemoryPool());
       context.set_use_threads(false);
       auto converted = CastTo(values, field.type(), &context);
       if (!converted.ok()) {

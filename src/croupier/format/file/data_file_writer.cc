@@ -10,6 +10,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/encoding/page_layout_writer.h"
 #include "croupier/format/manifest/schema_writer.h"
 #include "croupier/format/wire/wire_writer.h"
@@ -114,7 +115,7 @@ class DataFileWriter::Impl {
   Impl(std::vector<Field> fields, const DataFileWriterOptions& options, ByteSink* sink)
       : fields_(std::move(fields)),
         options_(options),
-        pool_(options.pool == nullptr ? arrow::default_memory_pool() : options.pool),
+        pool_(options.pool == nullptr ? DefaultMemoryPool() : options.pool),
         file_(sink),
         encoder_(options.version, pool_),
         gathering_(pool_),

@@ -29,7 +29,7 @@ struct DataFileWriterOptions {
   /// for their page where they are, and are not copied. A batch of a stream must not be held: that
   /// of a few rows of one column can keep the memory of all columns.
   bool keeps_batches = false;
-  arrow::MemoryPool* pool = nullptr;  ///< null: Arrow's default
+  arrow::MemoryPool* pool = nullptr;  ///< null: DefaultMemoryPool
 };
 
 /// A data file as a manifest refers to it.

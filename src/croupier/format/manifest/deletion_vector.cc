@@ -17,6 +17,7 @@
 #include <arrow/type.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/base/memory_pool.h"
 
 namespace croupier::format {
 
@@ -163,7 +164,7 @@ arrow::Result<std::shared_ptr<const DeletionVector>> DeletionVector::ParseArrow(
   constexpr int64_t kMaxCompression = 256;
   const int64_t limit_bytes =
       std::min(num_physical_rows * 5, bytes->size() * kMaxCompression) + (1 << 16);
-  arrow::ProxyMemoryPool own_pool(arrow::default_memory_pool());  // counts only what is read here
+  arrow::ProxyMemoryPool own_pool(DefaultMemoryPool());  // counts only what is read here
   arrow::CappedMemoryPool pool(&own_pool, limit_bytes);
   auto options = arrow::ipc::IpcReadOptions::Defaults();
   options.memory_pool = &pool;

@@ -11,6 +11,7 @@
 #include <arrow/util/bitmap_ops.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/base/memory_pool.h"
 
 namespace croupier::format {
 
@@ -47,7 +48,7 @@ void AppendHeaders(const ArrayEncoding& encoding, bool whole, std::vector<uint32
 template <typename Offset>
 arrow::Result<NullableEnds> ParseEnds(const FlatIntegers& stored, uint64_t adjustment,
                                       int64_t num_rows) {
-  auto* pool = arrow::default_memory_pool();
+  auto* pool = DefaultMemoryPool();
   NullableEnds ends;
   ends.offset_bits = sizeof(Offset) * 8;
   ARROW_ASSIGN_OR_RAISE(
@@ -132,9 +133,8 @@ arrow::Status ArrayValues::Append(int64_t first_row, Bytes bytes, std::span<cons
     if (begin > bytes.size() || size > bytes.size() - begin) {
       return arrow::Status::SerializationError("values are cut off");
     }
-    ARROW_ASSIGN_OR_RAISE(const auto rows,
-                          Decode(run.row, int64_t{run.row} + run.count, bytes.subspan(begin, size),
-                                 arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(const auto rows, Decode(run.row, int64_t{run.row} + run.count,
+                                                  bytes.subspan(begin, size), DefaultMemoryPool()));
     const RowRun all{0, run.slot, run.count};
     ARROW_RETURN_NOT_OK(assembler->Append({rows, 0}, {&all, 1}));
   }

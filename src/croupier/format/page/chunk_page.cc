@@ -10,6 +10,7 @@
 #include <arrow/util/bit_util.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/encoding/mini_block_codec.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
@@ -159,12 +160,12 @@ class MiniBlockPage : public ChunkPage {
     }
     const auto& items = *headers[1];
     const bool is_variable = item_shape.kind == LeafShape::Kind::kVariable;
-    ARROW_ASSIGN_OR_RAISE(auto block, DecodeBlock(*layout.dictionary,
-                                                  {is_variable, is_variable ? item_shape.offset_bits
-                                                                            : item_shape.item_bits},
-                                                  {items.data(), static_cast<size_t>(items.size())},
-                                                  static_cast<int64_t>(layout.num_dictionary_items),
-                                                  arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(
+        auto block,
+        DecodeBlock(*layout.dictionary,
+                    {is_variable, is_variable ? item_shape.offset_bits : item_shape.item_bits},
+                    {items.data(), static_cast<size_t>(items.size())},
+                    static_cast<int64_t>(layout.num_dictionary_items), DefaultMemoryPool()));
     dictionary_bytes_ = block.data->size() + (is_variable ? block.offsets->size() : 0);
     item_type_ = is_dictionary_type
                      ? static_cast<const arrow::DictionaryType&>(*type()).value_type()

@@ -12,6 +12,7 @@
 #include <arrow/util/byte_size.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/encoding/mini_block_codec.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
@@ -110,15 +111,14 @@ class SameValuePage : public ConstantPage {
       return arrow::Status::SerializationError("lists without repetition levels");
     }
     const Levels none{nullptr, nullptr, value_->length};
-    ARROW_ASSIGN_OR_RAISE(auto nesting,
-                          levels.Unravel(none, value_->length, arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(auto nesting, levels.Unravel(none, value_->length, DefaultMemoryPool()));
     value_ = levels.Nest(std::move(nesting), value_->Copy()).array;
     return arrow::Status::OK();
   }
 
   arrow::Status OpenLevels(const ConstantLayout& layout, const PageLevels& page_levels,
                            const arrow::Buffer& rep_bytes, const arrow::Buffer& def_bytes) {
-    auto* pool = arrow::default_memory_pool();
+    auto* pool = DefaultMemoryPool();
     ARROW_ASSIGN_OR_RAISE(auto rep,
                           DecodeLevels(layout.rep_compression, layout.num_rep_values, rep_bytes));
     ARROW_ASSIGN_OR_RAISE(const auto def,
@@ -160,7 +160,7 @@ class SameValuePage : public ConstantPage {
                                                                     uint64_t count,
                                                                     const arrow::Buffer& buffer) {
     if (buffer.size() == 0 && (encoding == nullptr || count == 0)) return nullptr;
-    auto* pool = arrow::default_memory_pool();
+    auto* pool = DefaultMemoryPool();
     const Bytes bytes{buffer.data(), static_cast<size_t>(buffer.size())};
     if (encoding == nullptr) {
       if (bytes.size() % 2 != 0) {
@@ -182,7 +182,8 @@ class SameValuePage : public ConstantPage {
     if (value_ == nullptr) {
       return arrow::ArrayData::Make(arrow::null(), num_items, {nullptr}, num_items);
     }
-    ARROW_ASSIGN_OR_RAISE(auto indices, arrow::AllocateEmptyBitmap(num_items * 32));
+    ARROW_ASSIGN_OR_RAISE(auto indices,
+                          arrow::AllocateEmptyBitmap(num_items * 32, DefaultMemoryPool()));
     auto leaf = arrow::ArrayData::Make(arrow::dictionary(arrow::int32(), type()), num_items,
                                        {std::move(validity.bitmap), std::move(indices)},
                                        validity.null_count);
@@ -202,13 +203,15 @@ class SameValuePage : public ConstantPage {
     ValueBlock block;
     block.num_values = num_repeats;
     if (shape.item_bits == 1) {
-      ARROW_ASSIGN_OR_RAISE(auto bits, arrow::AllocateEmptyBitmap(num_repeats));
+      ARROW_ASSIGN_OR_RAISE(auto bits,
+                            arrow::AllocateEmptyBitmap(num_repeats, DefaultMemoryPool()));
       if ((value[0] & 1) != 0) {
         std::memset(bits->mutable_data(), 0xff, static_cast<size_t>(bits->size()));
       }
       block.data = std::move(bits);
     } else {
-      ARROW_ASSIGN_OR_RAISE(auto bytes, arrow::AllocateBuffer(num_repeats * std::ssize(value)));
+      ARROW_ASSIGN_OR_RAISE(
+          auto bytes, arrow::AllocateBuffer(num_repeats * std::ssize(value), DefaultMemoryPool()));
       for (int64_t i = 0; i < num_repeats; ++i) {
         std::memcpy(bytes->mutable_data() + i * std::ssize(value), value.data(), value.size());
       }
@@ -252,7 +255,7 @@ class SameValuePage : public ConstantPage {
 
   // One value in a dictionary, and indices that all point at it.
   arrow::Status OpenVariable(const LeafShape& shape, Bytes value) {
-    auto* pool = arrow::default_memory_pool();
+    auto* pool = DefaultMemoryPool();
     ValueBlock item;
     item.num_values = 1;
     ARROW_ASSIGN_OR_RAISE(item.data, CopyBytes(value, pool));

@@ -8,6 +8,7 @@
 #include <arrow/type.h>
 #include <arrow/util/bit_util.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/page/array_values.h"
 
 namespace croupier::format {
@@ -92,7 +93,8 @@ class DictionaryArrayValues : public ArrayValues {
     const auto* nullable = encoding.items->As<NullableArray>();
     const bool all_are_null = nullable != nullptr && nullable->values == nullptr;
     if (all_are_null && first_index_ == 0 && num_items > 0) {
-      ARROW_ASSIGN_OR_RAISE(const auto none, arrow::MakeEmptyArray(value_type));
+      ARROW_ASSIGN_OR_RAISE(const auto none,
+                            arrow::MakeEmptyArray(value_type, DefaultMemoryPool()));
       items_ = none->data();
       return arrow::Status::OK();
     }
@@ -105,8 +107,7 @@ class DictionaryArrayValues : public ArrayValues {
     ARROW_ASSIGN_OR_RAISE(const auto values,
                           ArrayValues::Open(*encoding.items, value_type, num_items, buffers));
     ARROW_ASSIGN_OR_RAISE(const Bytes bytes, buffers.Slice(values->DataRange(0, num_items)));
-    ARROW_ASSIGN_OR_RAISE(items_,
-                          values->Decode(0, num_items, bytes, arrow::default_memory_pool()));
+    ARROW_ASSIGN_OR_RAISE(items_, values->Decode(0, num_items, bytes, DefaultMemoryPool()));
     if (first_index_ == 0) LeaveOutLastNulls();
     for (const auto& buffer : items_->buffers) {
       if (buffer != nullptr) memory_bytes_ += buffer->size();

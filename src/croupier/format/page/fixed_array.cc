@@ -9,6 +9,7 @@
 #include <arrow/util/bit_util.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/kernel/bit_unpack.h"
 #include "croupier/format/page/array_values.h"
 #include "croupier/format/page/leaf_array.h"
@@ -193,7 +194,7 @@ class FixedArrayValues : public ArrayValues {
                                                              const ArrayBuffers& buffers) {
     ARROW_ASSIGN_OR_RAISE(const ByteRange range, LocateFlat(encoding, 1, num_items, buffers));
     ARROW_ASSIGN_OR_RAISE(const Bytes bytes, buffers.Slice(range));
-    return CopyBytes(bytes, arrow::default_memory_pool());
+    return CopyBytes(bytes, DefaultMemoryPool());
   }
 
   // All items of a dimension are null, and nothing is stored below them.

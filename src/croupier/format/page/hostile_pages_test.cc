@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "croupier/base/hash.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/page/page.h"
 #include "croupier/format/page/page_test_reader.h"
 #include "croupier/testing/golden.h"
@@ -76,10 +77,10 @@ class HostilePagesTest : public ::testing::TestWithParam<HostileFile> {
 void ExpectSoundRead(const std::vector<uint8_t>& bytes, const ColumnMetadata& column,
                      const std::shared_ptr<const LeafPath>& path, int64_t changed_byte) {
   constexpr int64_t kAllowedBytes = 64 << 20;
-  const int64_t before = arrow::default_memory_pool()->total_bytes_allocated();
+  const int64_t before = DefaultMemoryPool()->total_bytes_allocated();
   const RowRun all{0, 0, static_cast<uint32_t>(column.num_rows())};
   const auto array = ReadLeafRows(bytes, column, path, {&all, 1}, all.count);
-  const int64_t allocated = arrow::default_memory_pool()->total_bytes_allocated() - before;
+  const int64_t allocated = DefaultMemoryPool()->total_bytes_allocated() - before;
   EXPECT_LT(allocated, kAllowedBytes) << "byte " << changed_byte << " " << array.status();
   if (array.ok()) return;
   EXPECT_TRUE(array.status().IsSerializationError() || array.status().IsNotImplemented() ||

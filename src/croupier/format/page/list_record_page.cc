@@ -10,6 +10,7 @@
 #include <arrow/type.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/encoding/record_codec.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
@@ -97,7 +98,7 @@ class ListRecordPage : public RecordPage {
 
  private:
   arrow::Result<DecodedRows> DecodeRows(const Records& records) const {
-    auto* pool = arrow::default_memory_pool();
+    auto* pool = DefaultMemoryPool();
     const Levels levels{records.rep.data(), records.def.data(), std::ssize(records.rep)};
     ARROW_ASSIGN_OR_RAISE(auto nesting, levels_.Unravel(levels, std::ssize(records.values), pool));
     ARROW_ASSIGN_OR_RAISE(auto leaf, codec_ != nullptr ? GatherByCodec(records, nesting, pool)

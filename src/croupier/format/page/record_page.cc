@@ -13,6 +13,7 @@
 #include <arrow/util/bit_util.h>
 
 #include "croupier/base/byte_reader.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/format/encoding/record_codec.h"
 #include "croupier/format/page/leaf_array.h"
 #include "croupier/format/page/leaf_shape.h"
@@ -140,7 +141,7 @@ class FixedRecordPage : public RecordPage {
 
   // Booleans, and lists with validity of their items: by way of an array of the run's rows.
   arrow::Status DecodeItems(Bytes records, RowRun run, ColumnAssembler* assembler) const {
-    auto* pool = arrow::default_memory_pool();
+    auto* pool = DefaultMemoryPool();
     ARROW_ASSIGN_OR_RAISE(auto validity, arrow::AllocateEmptyBitmap(run.count, pool));
     std::vector<Bytes> values(run.count);  // null rows keep no bytes
     for (uint32_t i = 0; i < run.count; ++i) {
@@ -255,7 +256,7 @@ class VariableRecordPage : public RecordPage {
   // Packed structs: by way of an array of each run's rows.
   arrow::Status DecodePacked(int64_t first_row, Bytes bytes, std::span<const RowRun> runs,
                              ColumnAssembler* assembler) const {
-    auto* pool = arrow::default_memory_pool();
+    auto* pool = DefaultMemoryPool();
     for (const RowRun& run : runs) {
       std::vector<Bytes> values(run.count);  // null rows keep no bytes
       ARROW_ASSIGN_OR_RAISE(auto validity, arrow::AllocateEmptyBitmap(run.count, pool));

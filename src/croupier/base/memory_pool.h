@@ -1,0 +1,16 @@
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include "croupier/base/memory_pool.h"
+
+namespace croupier {
+
+/// The pool of everything that is allocated where a caller names none: the C library's memory.
+///
+/// Arrow's own default, mimalloc or jemalloc, has locks that another thread may hold at a fork: a
+/// child then hangs when it first allocates. The C library alone takes care of forks. So no code of
+/// ours calls DefaultMemoryPool(), nor a function that takes it where none is given.
+arrow::MemoryPool* DefaultMemoryPool();
+
+}  // namespace croupier
