@@ -8,6 +8,7 @@
 namespace croupier::python {
 
 arrow::Status BatchStream::ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) {
+  const BackgroundWork work;
   const arrow::Status status = reader_->ReadNext(batch);
   if (status.IsCancelled()) cancel_.InterruptAgain();
   return status;
@@ -23,7 +24,7 @@ void BatchStream::Delete(BatchStream* stream) {
   nb::gil_scoped_acquire acquire;
   {
     // A scan waits for its threads to end.
-    nb::gil_scoped_release release;
+    const GilReleased released;
     stream->reader_.reset();
   }
   delete stream;

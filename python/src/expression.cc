@@ -9,6 +9,7 @@
 
 #include "arrow_capsule.h"
 #include "register.h"
+#include "signal_cancel.h"
 #include "status.h"
 
 namespace croupier::python {
@@ -40,7 +41,7 @@ void RegisterExpression(nb::module_& module) {
       [](const std::string& text, const nb::object& rows, bool is_filter) {
         const auto table = ImportTable(rows);
         return ArrowBatch{ValueOrRaise([&] {
-          const nb::gil_scoped_release release;
+          const GilReleased released;
           return Evaluate(text, *table, is_filter);
         }())};
       },

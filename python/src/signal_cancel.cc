@@ -26,6 +26,7 @@ CancelScope::CancelScope(const CancelToken* token) : previous_(std::exchange(sco
 CancelScope::~CancelScope() { scope_token = previous_; }
 
 GilReleased::~GilReleased() {
+  work_.reset();
   try {
     PyEval_RestoreThread(state_);
   } catch (const abi::__forced_unwind&) {
@@ -40,7 +41,7 @@ SignalCancel::SignalCancel()
 SignalCancel::~SignalCancel() { Py_XDECREF(exception_); }
 
 bool SignalCancel::cancelled() const {
-  if (cancelled_.load(std::memory_order_relaxed)) return true;
+  if (cancelled_.load(std::memory_order_relaxed) || BackgroundWork::IsToStop()) return true;
   if (scope_token != nullptr && scope_token->cancelled()) {
     cancelled_.store(true, std::memory_order_relaxed);
     return true;

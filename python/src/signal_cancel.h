@@ -2,11 +2,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include <nanobind/nanobind.h>
 
+#include "croupier/base/background_work.h"
 #include "croupier/cancel.h"
 #include "status.h"
 
@@ -59,16 +61,18 @@ class SignalCancel : public CancelToken {
 ///
 /// Unlike nanobind's own it survives interpreter exit: there CPython ends a daemon thread that asks
 /// for the GIL by unwinding its stack, which C++ frames do not endure. Such a thread sleeps for
-/// ever instead, as CPython 3.14 has it.
+/// ever instead, as CPython 3.14 has it. The process waits for it before it takes down what it
+/// uses.
 class GilReleased {
  public:
-  GilReleased() : state_(PyEval_SaveThread()) {}
+  GilReleased() : state_(PyEval_SaveThread()), work_(std::in_place) {}
   ~GilReleased();
   GilReleased(const GilReleased&) = delete;
   GilReleased& operator=(const GilReleased&) = delete;
 
  private:
   PyThreadState* const state_;
+  std::optional<BackgroundWork> work_;
 };
 
 /// Run `function(cancel token)`, which returns a Result, without the GIL; return its value or

@@ -142,11 +142,13 @@ void ReadAhead::RunThread() {
     windows_.push_back(std::move(owned));
     lock.unlock();
 
-
-    MakeWindow(window);
-
     int64_t bytes = 0;
-    for (const auto& batch : window->batches) bytes += ReferencedBytes(*batch);
+    {
+      const BackgroundWork work;
+      if (stop_.cancelled()) return;
+      MakeWindow(window);
+      for (const auto& batch : window->batches) bytes += ReferencedBytes(*batch);
+    }
     lock.lock();
     bytes_in_windows_ += bytes - window->bytes;
     window->bytes = bytes;

@@ -12,6 +12,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 
+#include "croupier/base/background_work.h"
 #include "croupier/cancel.h"
 #include "croupier/table/batch_plan.h"
 
@@ -82,6 +83,14 @@ class ReadAhead {
 
   using Listeners = std::vector<std::weak_ptr<const std::function<void()>>>;
 
+  // Stops the threads, also when the process ends without the destructor.
+  class StopToken : public CancelFlag {
+   public:
+    bool cancelled() const override {
+      return CancelFlag::cancelled() || BackgroundWork::IsToStop();
+    }
+  };
+
   void RunThread();
   bool IsReady() const;
   static void Tell(const Listeners& listeners);
@@ -94,7 +103,7 @@ class ReadAhead {
   const ReadRows read_;
   const ReadAheadOptions options_;
   const int64_t num_threads_;
-  CancelFlag stop_;
+  StopToken stop_;
 
   // Guards everything below; held only to look and to move pointers, never while reading. The
   // object lives in a ProcessLocal, so a child never meets a mutex that a thread of its parent
