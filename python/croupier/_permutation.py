@@ -609,9 +609,11 @@ class Permutation:
         *,
         num_threads: int | None = None,
         prefetch_bytes: int | None = None,
+        first_batch: int = 0,
     ) -> _core.Loader:
         _check_batch_size(batch_size)
         begin, end = self._window()
+        begin = min(begin + first_batch * batch_size, end)
         return start_loader(
             self._rows,
             columns=self._selection.sources,

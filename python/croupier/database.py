@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ _TABLE_SUFFIX = ".lance"
 class Connection:
     """A database: a folder in which table ``t`` is the Lance dataset ``t.lance``.
 
-    Made by `croupier.connect`.
+    It pickles as its folder, without credentials (see `connect`); one to ``memory://`` with all its
+    tables, whose copies go their own way. Made by `croupier.connect`.
     """
 
     def __init__(
@@ -210,13 +211,13 @@ class Connection:
         count = "1 table" if len(names) == 1 else f"{len(names)} tables"
         return f"<croupier.Connection '{self.uri}': {count} ({shown})>"
 
-    def __reduce__(self) -> tuple[type[Connection], tuple[str, StoreAccess]]:
-        if self._memory is not None:
-            raise TypeError(
-                "a connection to memory:// cannot be pickled: its tables are in this process; "
-                "they pickle by themselves"
-            )
-        return Connection, (self.uri, self._access)
+    def __reduce__(self) -> tuple[Callable[..., Connection], tuple[Any, ...]]:
+        if self._memory is None:
+            return Connection, (self.uri, self._access)
+        files: dict[str, bytes] = {}
+        for name in self.table_names():
+            files |= self._memory.read_files(name + _TABLE_SUFFIX)
+        return _connect_to_memory, (self.uri, files)
 
 
 def connect(
@@ -255,8 +256,7 @@ def connect(
     location = os.fspath(uri)
     access = StoreAccess(storage_options, pickle_credentials=pickle_credentials)
     if location in ("memory://", "memory:///"):
-        home, memory = make_memory_home({})
-        return Connection(home, StoreAccess(), shown_uri=location, memory=memory)
+        return _connect_to_memory(location, {})
     return Connection(_resolve(location, "connect"), access)
 
 
@@ -306,6 +306,11 @@ def open_dataset(
             "read_blobs": read_blobs,
         },
     )
+
+
+def _connect_to_memory(shown_uri: str, files: dict[str, bytes]) -> Connection:
+    home, memory = make_memory_home(files)
+    return Connection(home, StoreAccess(), shown_uri=shown_uri, memory=memory)
 
 
 def _resolve(location: str, what: str) -> str:

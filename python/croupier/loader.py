@@ -132,7 +132,8 @@ class Loader(Batches):
     `drop_last` says otherwise. The permutation's format and transform do not apply.
 
     Used as a context manager, or closed, it stops its threads. After a fork the child goes on from
-    the batch that the parent would have had next.
+    the batch that the parent would have had next, and so does an unpickled loader; its counters
+    begin at zero.
 
     Args:
         permutation: whose rows are read.
@@ -167,10 +168,26 @@ class Loader(Batches):
         drop_last: bool = False,
     ):
         selected = permutation if columns is None else permutation.select_columns(list(columns))
-        loader = selected._start_loader(
-            batch_size, drop_last, num_threads=num_threads, prefetch_bytes=prefetch_bytes
+        self._start(
+            selected,
+            {
+                "batch_size": batch_size,
+                "drop_last": drop_last,
+                "num_threads": num_threads,
+                "prefetch_bytes": prefetch_bytes,
+            },
+            num_batches_before=0,
         )
-        super().__init__(loader, selected.schema)
+
+    def _start(
+        self, permutation: Permutation, options: dict[str, Any], *, num_batches_before: int
+    ) -> None:
+        loader = permutation._start_loader(**options, first_batch=num_batches_before)
+        super().__init__(loader, permutation.schema)
+        self._permutation = permutation
+        self._options = options
+        self._num_batches_before = num_batches_before
+        self._is_closed = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -179,7 +196,7 @@ class Loader(Batches):
 
     def __len__(self) -> int:
         """Count the batches of the whole epoch."""
-        return self._loader.num_batches
+        return self._num_batches_before + self._loader.num_batches
 
     @property
     def counters(self) -> dict[str, int]:
@@ -189,6 +206,15 @@ class Loader(Batches):
         time spent on reading and decoding; ``wait_microseconds`` that the caller waited.
         """
         return self._loader.counters()
+
+    def close(self) -> None:
+        """Stop the threads and drop what was read ahead. May be called again."""
+        self._is_closed = True
+        super().close()
+
+    def __reduce__(self) -> tuple[Callable[..., Loader], tuple[Any, ...]]:
+        num_batches = self._num_batches_before + self._loader.counters()["num_batches"]
+        return _unpickle_loader, (self._permutation, self._options, num_batches, self._is_closed)
 
     def __enter__(self) -> Loader:
         return self
@@ -211,6 +237,16 @@ class Loader(Batches):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _unpickle_loader(
+    permutation: Permutation, options: dict[str, Any], num_batches_before: int, is_closed: bool
+) -> Loader:
+    loader = object.__new__(Loader)
+    loader._start(permutation, options, num_batches_before=num_batches_before)
+    if is_closed:
+        loader.close()
+    return loader
 
 
 def rename_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -209,9 +209,10 @@ class ScanQuery(_Query):
 class TakeQuery(_Query):
     """Chosen rows of a table, made by `Table.take_offsets` and `Table.take_row_ids`."""
 
-    def __init__(self, table: Table, take: Callable[[list[str]], _core.ArrowBatch]):
+    def __init__(self, table: Table, rows: Sequence[int], *, are_row_ids: bool):
         super().__init__(table)
-        self._take = take
+        self._rows = rows
+        self._are_row_ids = are_row_ids
 
     def select(self, columns: Sequence[str]) -> TakeQuery:
         """Read these columns only, in this order.
@@ -236,7 +237,9 @@ class TakeQuery(_Query):
 
     def to_arrow(self) -> pa.Table:
         """Read into a pyarrow Table."""
-        batch = pa.record_batch(self._take(self._selected_columns()))
+        table = self._table
+        taker = table._source if self._are_row_ids else table._rows_in_order()
+        batch = pa.record_batch(taker.take(self._rows, self._selected_columns()))
         return pa.Table.from_batches([batch])
 
 
@@ -541,7 +544,7 @@ class Table(TableEdits):
             >>> table.take_offsets([1, 0, 1]).to_list()
             [{'x': 3}, {'x': 2}, {'x': 3}]
         """
-        return TakeQuery(self, lambda columns: self._rows_in_order().take(offsets, columns))
+        return TakeQuery(self, offsets, are_row_ids=False)
 
     def take_row_ids(self, row_ids: Sequence[int]) -> TakeQuery:
         """Read rows by their row ids, in the order given.
@@ -552,7 +555,7 @@ class Table(TableEdits):
         Raises:
             IndexError: when read, if no row has one of the ids.
         """
-        return TakeQuery(self, lambda columns: self._source.take(row_ids, columns))
+        return TakeQuery(self, row_ids, are_row_ids=True)
 
     @overload
     def __getitem__(self, offset: int) -> dict[str, Any]: ...

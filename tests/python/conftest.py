@@ -15,6 +15,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--matrix", type=int, default=1, help="tables for each type, shape and version")
     group.addoption("--seconds", type=float, default=10, help="time for random schemas")
     group.addoption("--seed", type=int, default=1, help="of the first random schema to test")
+    group = parser.getgroup("processes")
+    group.addoption("--epochs", type=int, default=2, help="that workers of every kind read")
 
 
 @pytest.fixture(scope="module")
