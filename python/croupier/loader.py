@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,15 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Batches", "Loader"]
 
-# Loaders whose threads may run; none may outlive the interpreter.
-_live_loaders: weakref.WeakSet[_core.Loader] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_live_loaders() -> None:
-    for loader in list(_live_loaders):
-        loader.close()
-
 
 def start_loader(
     rows: _core.Permutation,
@@ -38,11 +27,11 @@ def start_loader(
     num_threads: int | None = None,
     prefetch_bytes: int | None = None,
 ) -> _core.Loader:
-    """Make a loader that is closed at interpreter exit, if it still lives then."""
+    """Make a loader; its threads end with the process, if it still lives then."""
     for name, value in (("num_threads", num_threads), ("prefetch_bytes", prefetch_bytes)):
         if value is not None and value <= 0:
             raise ValueError(f"{name} must be positive: {value}")
-    loader = _core.Loader(
+    return _core.Loader(
         rows,
         columns=columns,
         batch_rows=batch_rows,
@@ -52,8 +41,6 @@ def start_loader(
         num_threads=num_threads or 0,
         prefetch_bytes=prefetch_bytes or 0,
     )
-    _live_loaders.add(loader)
-    return loader
 
 
 class Batches:

@@ -21,7 +21,7 @@ std::shared_ptr<arrow::RecordBatch> BatchStream::NextOrRaise() {
 void BatchStream::Delete(BatchStream* stream) {
   // A stream that outlives the interpreter cannot be taken apart any more.
   if (nb::is_alive() == 0) return;
-  nb::gil_scoped_acquire acquire;
+  const GilAcquired acquired;
   {
     // A scan waits for its threads to end.
     const GilReleased released;

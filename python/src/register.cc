@@ -3,6 +3,7 @@
 #include "arrow_capsule.h"
 #include "async_calls.h"
 #include "batch_stream.h"
+#include "croupier/base/background_work.h"
 #include "croupier/version.h"
 
 #if !defined(CROUPIER_EXTENSION)
@@ -12,6 +13,8 @@
 NB_MODULE(CROUPIER_EXTENSION, module) {
   // At interpreter exit objects may outlive the module; that is no leak of ours to report.
   nanobind::set_leak_warnings(false);
+  // After the interpreter, before exit(): threads that it left behind, and those of loaders.
+  Py_AtExit([] { static_cast<void>(croupier::BackgroundWork::StopAll()); });
   module.attr("__version__") = CROUPIER_VERSION;
   croupier::python::RegisterArrow(module);
   croupier::python::RegisterAsyncCalls(module);

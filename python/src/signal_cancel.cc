@@ -1,6 +1,7 @@
 #include "signal_cancel.h"
 
 #include <cxxabi.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace croupier::python {
@@ -11,11 +12,10 @@ constexpr std::chrono::milliseconds kPollInterval(20);
 
 thread_local const CancelToken* scope_token = nullptr;
 
-// The calling thread if it is the interpreter's main thread, else no thread.
+// The calling thread if it is the process's first, in which Python handles signals, else no thread.
+// Asking Python would run its code, in the middle of which a daemon thread may end.
 std::thread::id ThisThreadIfMain() {
-  const nb::module_ threading = nb::module_::import_("threading");
-  const nb::object main_thread = threading.attr("main_thread")();
-  const bool is_main = threading.attr("get_ident")().equal(main_thread.attr("ident"));
+  const bool is_main = syscall(SYS_gettid) == getpid();
   return is_main ? std::this_thread::get_id() : std::thread::id();
 }
 
@@ -25,12 +25,24 @@ CancelScope::CancelScope(const CancelToken* token) : previous_(std::exchange(sco
 
 CancelScope::~CancelScope() { scope_token = previous_; }
 
+void SleepForEver() {
+  while (true) pause();
+}
+
 GilReleased::~GilReleased() {
   work_.reset();
   try {
     PyEval_RestoreThread(state_);
   } catch (const abi::__forced_unwind&) {
-    while (true) pause();
+    SleepForEver();
+  }
+}
+
+GilAcquired::GilAcquired() {
+  try {
+    state_ = PyGILState_Ensure();
+  } catch (const abi::__forced_unwind&) {
+    SleepForEver();
   }
 }
 
@@ -50,7 +62,7 @@ bool SignalCancel::cancelled() const {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_poll_) return false;
   next_poll_ = now + kPollInterval;
-  nb::gil_scoped_acquire acquire;
+  const GilAcquired acquired;
   if (PyErr_CheckSignals() == 0) return false;
   // Kept as the value alone: it carries its own traceback.
   PyObject* type = nullptr;
@@ -72,7 +84,7 @@ void SignalCancel::RaiseIfInterrupted() {
 }
 
 void SignalCancel::InterruptAgain() {
-  nb::gil_scoped_acquire acquire;
+  const GilAcquired acquired;
   if (exception_ == nullptr) return;
   const bool is_interrupt = PyErr_GivenExceptionMatches(exception_, PyExc_KeyboardInterrupt) != 0;
   Py_CLEAR(exception_);

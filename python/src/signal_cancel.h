@@ -75,6 +75,21 @@ class GilReleased {
   std::optional<BackgroundWork> work_;
 };
 
+/// Holds the GIL for its lifetime, within a GilReleased; sleeps at interpreter exit, as that does.
+class GilAcquired {
+ public:
+  GilAcquired();
+  ~GilAcquired() { PyGILState_Release(state_); }
+  GilAcquired(const GilAcquired&) = delete;
+  GilAcquired& operator=(const GilAcquired&) = delete;
+
+ private:
+  PyGILState_STATE state_{};
+};
+
+/// What a daemon thread does that CPython would unwind at interpreter exit.
+[[noreturn]] void SleepForEver();
+
 /// Run `function(cancel token)`, which returns a Result, without the GIL; return its value or
 /// raise.
 template <typename Function>

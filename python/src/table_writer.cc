@@ -11,6 +11,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
+#include <cxxabi.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -38,9 +39,11 @@ class Callbacks {
  public:
   template <typename Function>
   auto Call(Function function) -> arrow::Result<decltype(function())> {
-    const nb::gil_scoped_acquire acquired;
+    const GilAcquired acquired;
     try {
       return function();
+    } catch (const abi::__forced_unwind&) {
+      SleepForEver();
     } catch (...) {
       raised_ = std::current_exception();
       return arrow::Status::UnknownError("a Python callback raised");

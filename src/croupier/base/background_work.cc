@@ -33,17 +33,9 @@ struct Running {
 auto& running_in_process = *new ProcessLocal<Running>();
 
 void OnExit(int status, void* /*nothing*/) {
-  Running* const running = running_in_process.GetIfBuilt();
-  if (running == nullptr) return;
-  running->is_ending = true;
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (running->num_running > 0) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      std::fflush(nullptr);
-      _exit(status);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  if (BackgroundWork::StopAll()) return;
+  std::fflush(nullptr);
+  _exit(status);
 }
 
 }  // namespace
@@ -51,6 +43,18 @@ void OnExit(int status, void* /*nothing*/) {
 BackgroundWork::BackgroundWork() { ++running_in_process.Get().num_running; }
 
 BackgroundWork::~BackgroundWork() { --running_in_process.Get().num_running; }
+
+bool BackgroundWork::StopAll() {
+  Running* const running = running_in_process.GetIfBuilt();
+  if (running == nullptr) return true;
+  running->is_ending = true;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (running->num_running > 0) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
 
 bool BackgroundWork::IsToStop() {
   const Running* const running = running_in_process.GetIfBuilt();

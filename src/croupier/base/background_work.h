@@ -16,8 +16,13 @@ class BackgroundWork {
   BackgroundWork(const BackgroundWork&) = delete;
   BackgroundWork& operator=(const BackgroundWork&) = delete;
 
-  /// Tell whether work is to stop at its next step, because exit() has begun.
+  /// Tell whether work is to stop at its next step, because the process ends.
   static bool IsToStop();
+
+  /// Tell all work of this process to stop, and wait for that as long as a second; tell whether it
+  /// did. For who knows that exit() comes: what was constructed after the first work of a process
+  /// is destroyed before exit() would do so by itself.
+  static bool StopAll();
 };
 
 }  // namespace croupier
