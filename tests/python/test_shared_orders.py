@@ -30,12 +30,19 @@ BUILDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def temporary_files(tmp_path_factory) -> Path:
+    """For all tests: a process knows what it shares wherever that is."""
+    return tmp_path_factory.mktemp("temporary")
+
+
 @pytest.fixture(autouse=True)
-def shared_files(tmp_path, monkeypatch) -> Path:
-    """The directory of the files that processes share, which is this test's own."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
-    return tmp_path / "temporary" / f"croupier-{os.geteuid()}"
+def shared_files(temporary_files, monkeypatch) -> Path:
+    """The directory of the files that processes share, which is not there at first."""
+    monkeypatch.setenv("TMPDIR", str(temporary_files))
+    directory = temporary_files / f"croupier-{os.geteuid()}"
+    shutil.rmtree(directory, ignore_errors=True)
+    return directory
 
 
 @pytest.fixture

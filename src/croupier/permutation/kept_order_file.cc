@@ -65,7 +65,7 @@ bool UseKeptOrderFile(const TableSource& kept, int64_t num_rows, const std::stri
   if (num_listed != num_rows) return false;
   parts->lists = file->lists();
   parts->file = path;
-  parts->file_hash = file->hash();
+  *parts->hash = file->hash();
   parts->spec.list_hash = list_hash;
   return true;
 }

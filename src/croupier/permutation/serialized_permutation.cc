@@ -159,7 +159,7 @@ bool UseFile(const Message& message, TableParts* parts) {
     return false;
   }
   parts->file = message.file;
-  parts->file_hash = message.hash;
+  *parts->hash = message.hash;
   return UseLists(file->lists(), parts).ok();
 }
 
@@ -177,12 +177,15 @@ arrow::Result<std::string> PermutationTable::Serialize(std::span<const int64_t> 
   message.kept = parts.kept;
   const bool can_be_made_again = !IsListed(parts.spec) || !parts.kept.location.empty();
   if (num_list_bytes() > kSmallBytes && can_be_made_again) {
+    message.hash = *parts.hash;
     message.file = parts.file;
-    message.hash = parts.file_hash;
     if (message.file.empty() || access(message.file.c_str(), R_OK) != 0) {
+      message.file = permutation::FindSharedOrder(message.hash);
+    }
+    if (message.file.empty()) {
       ARROW_ASSIGN_OR_RAISE(const auto image,
                             OrderImage::Make(ListsOf(parts), LimitOf(parts.spec)));
-      message.hash = image.hash();
+      message.hash = *parts.hash = image.hash();
       // Without a file the order is made again there.
       message.file = permutation::ShareOrder(image).ValueOr("");
     }

@@ -101,7 +101,13 @@ TEST(SerializedPermutationTest, AChangedByteGivesRowsInRangeOrAnError) {
 // Lists that are too long to go by value.
 class SharedPermutationTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_EQ(setenv("TMPDIR", temporary_.c_str(), 1), 0); }
+  // One directory of temporary files for all tests: a process knows what it shares wherever it is.
+  void SetUp() override {
+    static const std::string directory = testing::MakeTemporaryDirectory();
+    temporary_ = directory;
+    ASSERT_EQ(setenv("TMPDIR", temporary_.c_str(), 1), 0);
+    RemoveSharedFiles();
+  }
   void TearDown() override { unsetenv("TMPDIR"); }
 
   static BasePtr MakeBase(int64_t num_rows) {
@@ -117,7 +123,7 @@ class SharedPermutationTest : public ::testing::Test {
     fs::remove_all(temporary_ + "/croupier-" + std::to_string(geteuid()));
   }
 
-  const std::string temporary_ = testing::MakeTemporaryDirectory();
+  std::string temporary_;
   const BasePtr base_ = MakeBase(20000);
 };
 

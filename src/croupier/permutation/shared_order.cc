@@ -34,6 +34,11 @@ class OpenFile {
   OpenFile(int file, std::string path) : file_(file), path_(std::move(path)) {}
   OpenFile(OpenFile&& other) noexcept
       : file_(std::exchange(other.file_, -1)), path_(std::move(other.path_)) {}
+  OpenFile& operator=(OpenFile&& other) noexcept {
+    std::swap(file_, other.file_);
+    std::swap(path_, other.path_);
+    return *this;
+  }
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
   ~OpenFile() {
@@ -107,30 +112,38 @@ void RemoveWhatWasLeft(const std::string& directory) {
 class SharedOrders {
  public:
   ~SharedOrders() {
-    for (const auto& [name, file] : files_) file.RemoveIfUnused();
+    for (const auto& [hash, file] : files_) file.RemoveIfUnused();
   }
 
   arrow::Result<std::string> Share(const OrderImage& image) {
     ARROW_ASSIGN_OR_RAISE(const auto directory, MakeOwnDirectory());
     const std::lock_guard lock(mutex_);
     if (std::exchange(is_first_, false)) RemoveWhatWasLeft(directory);
+    const std::string known = FindLocked(image.hash());
+    if (!known.empty()) return known;
     const std::string path = directory + "/" + HexDigits(image.hash()) + ".order";
-    const auto found = files_.find(path);
-    if (found != files_.end()) {
-      if (found->second.is_in_place()) return path;
-      files_.erase(found);
-    }
     auto file = OpenFile::Open(path);
     if (!file.is_open() || !file.Lock(LOCK_SH) || !file.is_in_place() || !Fits(path, image)) {
       ARROW_ASSIGN_OR_RAISE(auto written, Write(image, path));
-      files_.emplace(path, std::move(written));
+      files_.insert_or_assign(image.hash(), std::move(written));
     } else {
-      files_.emplace(path, std::move(file));
+      files_.insert_or_assign(image.hash(), std::move(file));
     }
     return path;
   }
 
+  std::string Find(uint64_t hash) {
+    const std::lock_guard lock(mutex_);
+    return FindLocked(hash);
+  }
+
  private:
+  std::string FindLocked(uint64_t hash) const {
+    const auto found = files_.find(hash);
+    return found != files_.end() && found->second.is_in_place() ? found->second.path()
+                                                                : std::string();
+  }
+
   static bool Fits(const std::string& path, const OrderImage& image) {
     const auto file = OrderFile::Map(path);
     return file.ok() && file->hash() == image.hash();
@@ -156,16 +169,22 @@ class SharedOrders {
     return OpenFile(fcntl(made, F_DUPFD_CLOEXEC, 0), path);
   }
 
-  std::mutex mutex_;  // guards what follows; held while a file is written
-  std::map<std::string, OpenFile> files_;
+  std::mutex mutex_;                    // guards what follows; held while a file is written
+  std::map<uint64_t, OpenFile> files_;  // by the hash of what is in them
   bool is_first_ = true;
 };
+
+SharedOrders& OfThisProcess() {
+  static ProcessLocal<SharedOrders> shared;
+  return shared.Get();
+}
 
 }  // namespace
 
 arrow::Result<std::string> ShareOrder(const OrderImage& image) {
-  static ProcessLocal<SharedOrders> shared;
-  return shared.Get().Share(image);
+  return OfThisProcess().Share(image);
 }
+
+std::string FindSharedOrder(uint64_t hash) { return OfThisProcess().Find(hash); }
 
 }  // namespace croupier::permutation

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <arrow/result.h>
@@ -17,5 +18,8 @@ namespace croupier::permutation {
 ///
 /// \return the path; IOError, with the errno detail, if it cannot be written
 arrow::Result<std::string> ShareOrder(const OrderImage& image);
+
+/// The path of lists that this process has shared already; empty if they are not there.
+std::string FindSharedOrder(uint64_t hash);
 
 }  // namespace croupier::permutation

@@ -25,12 +25,16 @@ OrderImage ImageOf(uint64_t first) {
   return OrderImage::Make({builder.Finish().ValueOrDie()}, UINT64_MAX).ValueOrDie();
 }
 
-// Each test has a directory of temporary files of its own.
+// Tests have a directory of temporary files of their own, which is empty at first. A process knows
+// what it shares wherever that is: one directory for all of them.
 class SharedOrderTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    static const std::string directory = testing::MakeTemporaryDirectory();
+    temporary_ = directory;
     ASSERT_EQ(setenv("TMPDIR", temporary_.c_str(), 1), 0);
     directory_ = temporary_ + "/croupier-" + std::to_string(geteuid());
+    fs::remove_all(directory_);
   }
   void TearDown() override { unsetenv("TMPDIR"); }
 
@@ -40,7 +44,7 @@ class SharedOrderTest : public ::testing::Test {
 
   static int Share(uint64_t first) { return ShareOrder(ImageOf(first)).ok() ? 0 : 1; }
 
-  const std::string temporary_ = testing::MakeTemporaryDirectory();
+  std::string temporary_;
   std::string directory_;
 };
 
@@ -49,6 +53,8 @@ TEST_F(SharedOrderTest, AFileIsWrittenOnceAndReadBack) {
   const std::string path = ShareOrder(image).ValueOrDie();
   EXPECT_EQ(fs::path(path).parent_path(), directory_);
   EXPECT_EQ(ShareOrder(image).ValueOrDie(), path);
+  EXPECT_EQ(FindSharedOrder(image.hash()), path);
+  EXPECT_EQ(FindSharedOrder(image.hash() + 1), "");
   EXPECT_NE(ShareOrder(ImageOf(6)).ValueOrDie(), path);
   EXPECT_EQ(NumFiles(), 2);
   const auto file = OrderFile::Map(path).ValueOrDie();
@@ -63,6 +69,7 @@ TEST_F(SharedOrderTest, AFileIsWrittenOnceAndReadBack) {
 TEST_F(SharedOrderTest, AFileThatWasRemovedIsWrittenAgain) {
   const std::string path = ShareOrder(ImageOf(5)).ValueOrDie();
   fs::remove(path);
+  EXPECT_EQ(FindSharedOrder(ImageOf(5).hash()), "");
   EXPECT_EQ(ShareOrder(ImageOf(5)).ValueOrDie(), path);
   EXPECT_TRUE(OrderFile::Map(path).ok());
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,9 +27,10 @@ struct TableParts {
   /// whose rows were left behind in another process, see has_all_lists.
   SplitLists lists = {};
   bool has_all_lists = true;
-  /// Where `selected` or all lists are a file of an order, and its hash; empty if they are not.
+  /// The file of an order in which all lists are; empty if they are in none.
   std::string file = {};
-  uint64_t file_hash = 0;
+  /// OrderImage::hash of the lists once it is known, else 0. Copies of the parts share it.
+  std::shared_ptr<std::atomic<uint64_t>> hash = std::make_shared<std::atomic<uint64_t>>(0);
   /// Of kListed: the table that the lists were read from.
   KeptPlace kept = {};
   std::vector<std::string> split_names = {};
