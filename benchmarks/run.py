@@ -160,6 +160,7 @@ def main() -> None:
         report["permutations"] = run_permutations.compare_permutations(sizes, repeats)
         if arguments.large:
             report["large"] = run_permutations.build_large()
+            report["shared"] = run_permutations.share_large()
     if "import" in arguments.parts:
         report["import"] = run_import.compare_imports()
     if arguments.json is not None:

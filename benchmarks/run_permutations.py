@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 from typing import Any
@@ -32,6 +33,9 @@ MANY_ROWS = 100_000_000
 LARGE_ROWS = 1_000_000_000
 LARGE_CASE = "filter runs + shuffle"
 LARGE_ADDRESS_SPACE_BYTES = 4_000_000_000
+
+SHARED_ROWS = 50_000_000
+SHARED_PROCESSES = 4
 
 Figures = dict[str, Any]
 
@@ -133,3 +137,41 @@ def build_large() -> Figures:
         f"- lists of rows: {outcome['list_bytes'] / 1e6:,.0f} MB"
     )
     return outcome
+
+
+def share_large() -> Figures:
+    """Measure and print a listed permutation that is kept, and that spawned processes share."""
+    script = pathlib.Path(__file__).parent / "shared_orders.py"
+    folder = datasets.provide_runs(SHARED_ROWS)
+    command = [sys.executable, str(script), str(folder), str(SHARED_PROCESSES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures: Figures = json.loads(done.stdout)
+    print(
+        f"\n**Shared**: half of {SHARED_ROWS:,} rows, {figures['rows_selected']:,}, shuffled, in "
+        f"{SHARED_PROCESSES} spawned processes; medians\n\n"
+        "| permutation | list MB | pickle bytes | unpickle ms | first 256 rows ms | PSS MB "
+        "| USS MB |\n"
+        "|---|--:|--:|--:|--:|--:|--:|"
+    )
+    for kind, list_bytes in (
+        ("built", figures["list_bytes"]),
+        ("kept", figures["kept_list_bytes"]),
+    ):
+        shared = figures[kind]
+        cells = [kind, f"{list_bytes / 1e6:,.0f}", f"{shared['pickle_bytes']:,}"]
+        cells += [
+            f"{statistics.median(shared[key]) * factor:,.1f}"
+            for key, factor in (
+                ("unpickle_seconds", 1e3),
+                ("first_rows_seconds", 1e3),
+                ("pss_bytes", 1e-6),
+                ("uss_bytes", 1e-6),
+            )
+        ]
+        print("| " + " | ".join(cells) + " |")
+    print(
+        f"\n- a kept one is opened in {figures['open_kept_seconds'] * 1e3:.1f} ms, its first 256 "
+        f"random rows are found in {figures['first_rows_of_kept_seconds'] * 1e3:.1f} ms\n"
+        f"- the built one is pickled in {figures['built']['pickle_seconds'] * 1e3:,.0f} ms, once"
+    )
+    return figures
