@@ -70,6 +70,10 @@ arrow::Result<std::vector<uint32_t>> ReadOffsets(const std::shared_ptr<arrow::Bu
   return offsets;
 }
 
+uint32_t LiveRowsBefore(const DeletionVector::Run& run) {
+  return run.begin - run.num_deleted_before;
+}
+
 }  // namespace
 
 // Add a run; runs that touch the one before become one with it.
@@ -153,6 +157,7 @@ arrow::Result<std::shared_ptr<const DeletionVector>> DeletionVector::ParseBitmap
       }
     }
   }
+  vector->IndexRuns();
   return vector;
 }
 
@@ -184,6 +189,7 @@ arrow::Result<std::shared_ptr<const DeletionVector>> DeletionVector::FromSorted(
   for (const uint32_t offset : offsets) {
     ARROW_RETURN_NOT_OK(vector->Append(offset, uint64_t{offset} + 1, num_physical_rows));
   }
+  vector->IndexRuns();
   return vector;
 }
 
@@ -212,6 +218,7 @@ std::shared_ptr<const DeletionVector> DeletionVector::Union(const DeletionVector
     run.num_deleted_before = static_cast<uint32_t>(both->num_deleted_);
     both->num_deleted_ += run.end - run.begin;
   }
+  both->IndexRuns();
   return both;
 }
 
@@ -264,12 +271,28 @@ bool DeletionVector::Contains(uint32_t offset) const {
   return run < runs_.size() && runs_[run].begin <= offset;
 }
 
+void DeletionVector::IndexRuns() {
+  if (runs_.empty()) return;
+  const uint64_t last = LiveRowsBefore(runs_.back());  // may take 32 bits, and so the shift
+  while ((last >> rank_shift_) > runs_.size() / 4) ++rank_shift_;
+  first_runs_.reserve((last >> rank_shift_) + 2);
+  for (uint32_t run = 0; run < runs_.size(); ++run) {
+    while (first_runs_.size() << rank_shift_ <= LiveRowsBefore(runs_[run])) {
+      first_runs_.push_back(run);
+    }
+  }
+  first_runs_.push_back(static_cast<uint32_t>(runs_.size()));
+}
+
 uint32_t DeletionVector::Select(uint32_t live_rank) const {
-  // Live rows before a run: its begin less what is deleted before. The last run with no more of
-  // them than the rank lies in front of the row.
-  const auto after = std::upper_bound(
-      runs_.begin(), runs_.end(), live_rank,
-      [](uint32_t rank, const Run& run) { return rank < run.begin - run.num_deleted_before; });
+  // The last run with no more live rows before it than the rank lies in front of the row.
+  const uint64_t part = uint64_t{live_rank} >> rank_shift_;
+  auto after = runs_.end();
+  if (part + 1 < first_runs_.size()) {
+    after = std::upper_bound(
+        runs_.begin() + first_runs_[part], runs_.begin() + first_runs_[part + 1], live_rank,
+        [](uint32_t rank, const Run& run) { return rank < LiveRowsBefore(run); });
+  }
   if (after == runs_.begin()) return live_rank;
   const Run& before = *(after - 1);
   return live_rank + before.num_deleted_before + (before.end - before.begin);

@@ -423,6 +423,31 @@ TEST(DeletionVectorTest, RandomSetsAnswerAsASetDoes) {
   }
 }
 
+TEST(DeletionVectorTest, RowsAreFoundByRankHoweverRunsAreSpread) {
+  SplitMix64 random(5);
+  // Runs that get rarer and longer, so that some parts of the table have many and others none.
+  std::vector<uint32_t> deleted;
+  uint32_t num_rows = 0;
+  for (uint32_t step = 1; step < 400; ++step) {
+    num_rows += 1 + static_cast<uint32_t>(random.Next() % (step * step));
+    for (uint32_t k = 0; k < 1 + step / 100; ++k) deleted.push_back(num_rows++);
+  }
+  num_rows += 100000;
+  for (const auto& rows : {deleted, std::vector<uint32_t>{0}, std::vector<uint32_t>{num_rows - 1},
+                           std::vector<uint32_t>{7, 8, 9}}) {
+    const auto vector = Make(rows, num_rows);
+    size_t next = 0;
+    uint32_t live_rank = 0;
+    for (uint32_t row = 0; row < num_rows; ++row) {
+      if (next < rows.size() && rows[next] == row) {
+        ++next;
+      } else {
+        ASSERT_EQ(vector->Select(live_rank++), row);
+      }
+    }
+  }
+}
+
 TEST(DeletionVectorTest, WhatIsWrittenIsReadAgain) {
   // Few, a full container, one value more than an array holds, runs over containers, the ends.
   std::vector<std::vector<uint32_t>> cases = {{}, {0}, {5, 6, 7, 70000, 4294967294}};
