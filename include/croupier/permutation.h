@@ -215,7 +215,7 @@ class Permutation {
       std::shared_ptr<const TableSource> base,
       std::shared_ptr<const PermutationTable> permutation_table = nullptr, int64_t split = 0);
 
-  /// Read several permutations of one base table as one.
+  /// Read several permutations of one base table as one, computed and listed ones alike.
   ///
   /// \param shuffle of all rows together; nothing: one part after the other
   /// \return Invalid for no parts, or parts of different tables

@@ -23,6 +23,7 @@ using permutation::Build;
 using permutation::HugeTable;
 using permutation::MinimalTable;
 using permutation::NumberedRows;
+using permutation::RowsFromJson;
 
 using Ids = std::vector<uint64_t>;
 using PermutationPtr = std::shared_ptr<const Permutation>;
@@ -208,6 +209,26 @@ TEST(DerivedPermutationTest, AJoinCanBeInOneOrderOverAll) {
     for (const uint64_t position : positions) expected.push_back(ids[position]);
     EXPECT_EQ(AllRowIds(*Permutation::Join(parts, spec).ValueOrDie()), expected);
   }
+}
+
+TEST(DerivedPermutationTest, ListedAndComputedPermutationsAreJoined) {
+  const std::shared_ptr<const TableSource> base = std::make_shared<MinimalTable>(NumberedRows(10));
+  const auto kept =
+      MakeMemoryTable("kept",
+                      RowsFromJson(arrow::schema({arrow::field("row_id", arrow::uint64()),
+                                                  arrow::field("split_id", arrow::uint64())}),
+                                   R"([{"row_id": 8, "split_id": 0},
+                                                 {"row_id": 5, "split_id": 0}])"))
+          .ValueOrDie();
+  const auto listed =
+      Permutation::Make(base, PermutationTable::Read(*kept, *base).ValueOrDie()).ValueOrDie();
+  const auto computed = Permutation::Make(base).ValueOrDie()->Slice(3, 1, 2).ValueOrDie();
+  EXPECT_EQ(AllRowIds(*Permutation::Join({listed, computed}).ValueOrDie()),
+            (std::vector<uint64_t>{8, 5, 14, 17}));
+  const auto joined = Permutation::Join({computed, listed}).ValueOrDie();
+  EXPECT_EQ(AllRowIds(*joined), (std::vector<uint64_t>{14, 17, 8, 5}));
+  EXPECT_EQ(AllRowIds(*Permutation::Join({joined, computed}).ValueOrDie()),
+            (std::vector<uint64_t>{14, 17, 8, 5, 14, 17}));
 }
 
 TEST(DerivedPermutationTest, JoinsThatMakeNoSenseAreRefused) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <utility>
 
 #include "croupier/base/hash.h"
@@ -78,12 +79,15 @@ std::span<const uint64_t> PackedNumbers::WordsOf(size_t block) const {
 void PackedNumbers::Unpack(uint64_t block, std::span<uint64_t> numbers) const {
   const PackedBlock packed = blocks_[block];
   const uint32_t width = packed.width();
-  const uint64_t* words =
-      width == 0 || width == PackedBlock::kConsecutive ? nullptr : WordAt(packed.first_word());
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    numbers[i] =
-        packed.smallest + (words != nullptr ? ReadBits(words, i * width, width)
-                                            : (width == PackedBlock::kConsecutive ? i : 0));
+  if (width == PackedBlock::kConsecutive) {
+    std::iota(numbers.begin(), numbers.end(), packed.smallest);
+  } else if (width == 0) {
+    std::fill(numbers.begin(), numbers.end(), packed.smallest);
+  } else {
+    const uint64_t* words = WordAt(packed.first_word());
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      numbers[i] = packed.smallest + ReadBits(words, i * width, width);
+    }
   }
 }
 

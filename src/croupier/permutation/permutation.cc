@@ -1,5 +1,6 @@
 #include "croupier/permutation.h"
 
+#include <algorithm>
 #include <mutex>
 #include <numeric>
 #include <utility>
@@ -95,20 +96,30 @@ arrow::Result<std::shared_ptr<const Permutation>> Permutation::Join(
   if (parts.empty()) return arrow::Status::Invalid("at least one permutation must be joined");
   if (shuffle.has_value()) ARROW_RETURN_NOT_OK(shuffle->Check());
   const Impl& first = *parts.front()->impl_;
+  const bool maps_to_row_ids = std::any_of(
+      parts.begin(), parts.end(), [](const auto& part) { return part->impl_->maps_to_row_ids; });
   std::vector<PositionMapPtr> maps;
   int64_t num_rows = 0;
   for (const auto& part : parts) {
     const Impl& impl = *part->impl_;
-    if (impl.base != first.base || impl.maps_to_row_ids != first.maps_to_row_ids) {
+    if (impl.base != first.base) {
       return arrow::Status::Invalid("permutations of different tables cannot be joined");
     }
     if (part->num_rows() > INT64_MAX - num_rows) {
       return arrow::Status::Invalid("a permutation has less than 2^63 rows");
     }
     num_rows += part->num_rows();
-    maps.push_back(impl.map);
+    auto map = impl.map;
+    if (maps_to_row_ids && !impl.maps_to_row_ids) {
+      ARROW_ASSIGN_OR_RAISE(auto row_ids, impl.RowIdsOfBase({}));
+      map = permutation::MapRowIds(std::move(map), std::move(row_ids));
+    }
+    maps.push_back(std::move(map));
   }
-  return first.With(permutation::MapJoined(std::move(maps), shuffle));
+  auto joined = std::make_unique<Impl>(first);
+  joined->map = permutation::MapJoined(std::move(maps), shuffle);
+  joined->maps_to_row_ids = maps_to_row_ids;
+  return std::shared_ptr<const Permutation>(new Permutation(std::move(joined)));
 }
 
 const std::shared_ptr<const TableSource>& Permutation::base() const { return impl_->base; }

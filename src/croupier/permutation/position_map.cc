@@ -65,6 +65,21 @@ class OfList : public PositionMap {
   const std::shared_ptr<const PackedNumbers> positions_;
 };
 
+class OfRanks : public PositionMap {
+ public:
+  OfRanks(PositionMapPtr map, std::shared_ptr<const RowIdIndex> row_ids)
+      : PositionMap(map->num_rows()), map_(std::move(map)), row_ids_(std::move(row_ids)) {}
+  arrow::Status Map(std::span<uint64_t> positions) const override {
+    ARROW_RETURN_NOT_OK(map_->Map(positions));
+    row_ids_->Lookup(positions);
+    return arrow::Status::OK();
+  }
+
+ private:
+  const PositionMapPtr map_;
+  const std::shared_ptr<const RowIdIndex> row_ids_;
+};
+
 class Joined : public PositionMap {
  public:
   Joined(std::vector<PositionMapPtr> maps, std::vector<uint64_t> ends,
@@ -114,6 +129,10 @@ PositionMapPtr MapSteps(PositionMapPtr map, int64_t begin, int64_t step, int64_t
 
 PositionMapPtr MapList(PositionMapPtr map, std::shared_ptr<const PackedNumbers> positions) {
   return std::make_shared<OfList>(std::move(map), std::move(positions));
+}
+
+PositionMapPtr MapRowIds(PositionMapPtr map, std::shared_ptr<const RowIdIndex> row_ids) {
+  return std::make_shared<OfRanks>(std::move(map), std::move(row_ids));
 }
 
 PositionMapPtr MapJoined(std::vector<PositionMapPtr> maps,

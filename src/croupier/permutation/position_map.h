@@ -40,6 +40,8 @@ PositionMapPtr MapSplit(std::shared_ptr<const PermutationTable> table, int64_t s
 PositionMapPtr MapSteps(PositionMapPtr map, int64_t begin, int64_t step, int64_t num_rows);
 /// Position i stands for the i-th number of a list of positions.
 PositionMapPtr MapList(PositionMapPtr map, std::shared_ptr<const PackedNumbers> positions);
+/// What ranks stand for as row ids.
+PositionMapPtr MapRowIds(PositionMapPtr map, std::shared_ptr<const RowIdIndex> row_ids);
 /// Maps one behind another; if `shuffle` is set, in one order over all.
 PositionMapPtr MapJoined(std::vector<PositionMapPtr> maps,
                          const std::optional<ShuffleSpec>& shuffle);

@@ -119,9 +119,9 @@ class SharedOrders {
     ARROW_ASSIGN_OR_RAISE(const auto directory, MakeOwnDirectory());
     const std::lock_guard lock(mutex_);
     if (std::exchange(is_first_, false)) RemoveWhatWasLeft(directory);
-    const std::string known = FindLocked(image.hash());
+    std::string known = FindLocked(image.hash());
     if (!known.empty()) return known;
-    const std::string path = directory + "/" + HexDigits(image.hash()) + ".order";
+    std::string path = directory + "/" + HexDigits(image.hash()) + ".order";
     auto file = OpenFile::Open(path);
     if (!file.is_open() || !file.Lock(LOCK_SH) || !file.is_in_place() || !Fits(path, image)) {
       ARROW_ASSIGN_OR_RAISE(auto written, Write(image, path));
