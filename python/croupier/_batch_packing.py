@@ -7,7 +7,6 @@ there by the parent; the rest is a short pickle.
 
 from __future__ import annotations
 
-import io
 import pickle
 from collections.abc import Callable
 from multiprocessing.reduction import ForkingPickler
@@ -101,32 +100,94 @@ class _ArrowStream:
             stream.write(self._rows)
 
 
-class _Packer(ForkingPickler):
-    """Pickles a batch, and leaves aside what is large in it."""
+class _Values:
+    """A list of bytes, or of pieces of a pickle, which will be written one behind the other."""
 
-    def __init__(self, stream: io.BytesIO):
-        self.parts: list[memoryview | _ArrowStream] = []
-        self._arrow_streams: dict[int, _ArrowStream] = {}
-        super().__init__(stream, 5, False, self._set_aside)
-        self.dispatch_table = {
-            **{
-                kind: reduce
-                for kind, reduce in self.dispatch_table.items()
-                if reduce is not _reduce_whole
-            },
-            torch.Tensor: _reduce_tensor,
-            pa.RecordBatch: self._reduce_arrow,
-            pa.Table: self._reduce_arrow,
-        }
+    def __init__(self, values: list[bytes | None]):
+        self.values = values
+        self.nbytes = sum(len(value) for value in values if value is not None)
 
-    def _set_aside(self, buffer: pickle.PickleBuffer) -> None:
-        self.parts.append(self._arrow_streams.get(id(buffer)) or buffer.raw())
+    def write(self, memory: Any) -> None:
+        offset = 0
+        for value in self.values:
+            if value:
+                memory[offset : offset + len(value)] = np.frombuffer(value, np.uint8)
+                offset += len(value)
 
-    def _reduce_arrow(self, rows: pa.RecordBatch | pa.Table) -> tuple[Any, ...]:
-        # Stands for the stream, which is not written twice.
+
+class _Array:
+    """Memory of a tensor or an array."""
+
+    def __init__(self, memory: memoryview):
+        self._memory = memory
+        self.nbytes = memory.nbytes
+
+    def write(self, memory: Any) -> None:
+        memory[:] = self._memory
+
+
+_Part = _ArrowStream | _Values | _Array
+
+
+class _Pieces(list[bytes]):
+    """What is written to a file, in pieces."""
+
+    write = list.append
+
+
+def _pickle(batch: Any) -> tuple[_Pieces, list[_Part]]:
+    """Pickle a batch; gives the pickle and, in order, the parts that it leaves aside."""
+    parts: list[_Part] = []
+    # What stands for a part that is written later, and the part.
+    standing: dict[int, _Part] = {}
+
+    def set_aside(buffer: pickle.PickleBuffer) -> None:
+        parts.append(standing.get(id(buffer)) or _Array(buffer.raw()))
+
+    def stand_for(part: _Part) -> pickle.PickleBuffer:
         buffer = pickle.PickleBuffer(b"")
-        self._arrow_streams[id(buffer)] = _ArrowStream(rows)
-        return _read_table if isinstance(rows, pa.Table) else _read_batch, (buffer,)
+        standing[id(buffer)] = part
+        return buffer
+
+    pieces = _Pieces()
+    pickler = ForkingPickler(pieces, 5, False, set_aside)
+    # Refers to nothing that refers to the pickler: what it keeps is to be freed at once.
+    pickler.dispatch_table = {
+        **{kind: how for kind, how in pickler.dispatch_table.items() if how is not _reduce_whole},
+        torch.Tensor: _reduce_tensor,
+        pa.RecordBatch: lambda rows: (_read_batch, (stand_for(_ArrowStream(rows)),)),
+        pa.Table: lambda rows: (_read_table, (stand_for(_ArrowStream(rows)),)),
+        _Values: lambda column: (
+            _read_values,
+            (
+                stand_for(column),
+                [None if value is None else len(value) for value in column.values],
+            ),
+        ),
+    }
+    pickler.dump(batch)
+    return pieces, parts
+
+
+def _with_values(column: Any) -> Any:
+    """Take a column of a batch out of the pickle if it is a list of large values of bytes."""
+    if type(column) is list and {bytes} <= set(map(type, column)) <= {bytes, type(None)}:
+        values = _Values(column)
+        if values.nbytes > _INLINE_BYTES:
+            return values
+    return column
+
+
+def _read_values(memory: memoryview, lengths: list[int | None]) -> list[bytes | None]:
+    values: list[bytes | None] = []
+    offset = 0
+    for length in lengths:
+        if length is None:
+            values.append(None)
+            continue
+        values.append(bytes(memory[offset : offset + length]))
+        offset += length
+    return values
 
 
 def _read_table(stream: Any) -> pa.Table:
@@ -147,10 +208,14 @@ def _reduce_tensor(tensor: torch.Tensor) -> tuple[Any, ...]:
         reduced: tuple[Any, ...] = reduce_tensor(tensor)
         return reduced
     shape = tuple(tensor.shape)
-    flat = tensor.contiguous().view(-1)
-    if not flat.numel():
+    if not tensor.numel():
         return _empty_tensor, (tensor.dtype, shape)
-    return _view_tensor, (pickle.PickleBuffer(flat.view(torch.uint8).numpy()), tensor.dtype, shape)
+    tensor = tensor.contiguous()
+    try:
+        array = tensor.numpy()
+    except TypeError:  # a type that NumPy lacks, as bfloat16
+        array = tensor.view(-1).view(torch.uint8).numpy()
+    return _view_tensor, (pickle.PickleBuffer(array), tensor.dtype, shape)
 
 
 def _empty_tensor(dtype: torch.dtype, shape: tuple[int, ...]) -> torch.Tensor:
@@ -163,25 +228,19 @@ def _view_tensor(buffer: Any, dtype: torch.dtype, shape: tuple[int, ...]) -> tor
 
 
 def _reduce(batch: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    file = io.BytesIO()
-    packer = _Packer(file)
-    packer.dump(batch)
-    parts = packer.parts
-    stream = file.getvalue()
-    if len(stream) > _INLINE_BYTES:
-        parts.insert(0, file.getbuffer())
-        stream = b""
+    if type(batch) is dict:
+        batch = {name: _with_values(column) for name, column in batch.items()}
+    pieces, parts = _pickle(batch)
+    stream = b"".join(pieces) if sum(map(len, pieces)) <= _INLINE_BYTES else b""
+    if not stream:
+        parts.insert(0, _Values(list(pieces)))
     sizes = [part.nbytes for part in parts]
     place, memory = _find_place(sum(map(_aligned, sizes)))
     offset = 0
     for size, part in zip(sizes, parts, strict=True):
-        if isinstance(part, _ArrowStream):
-            part.write(memory[offset : offset + size])
-        else:
-            memory[offset : offset + size] = part
+        part.write(memory[offset : offset + size])
         offset += _aligned(size)
-    sent = memory.tobytes() if place is None else place
-    return _rebuild, (stream, sizes, sent)
+    return _rebuild, (stream, sizes, memory.tobytes() if place is None else place)
 
 
 def _find_place(length: int) -> tuple[Place | None, Any]:

@@ -174,12 +174,12 @@ class _Received:
 
     def retire(self) -> None:
         """Let no slot that is in use now be filled again: a forked child reads it too."""
-        for slot, _ in self._in_use.values():
+        # Copies: what is released meanwhile, by a collection of garbage, changes the dicts.
+        for name, (slot, _) in list(self._in_use.items()):
             slot.state = _RETIRED
-        for name in self._in_use:
-            for of_worker in self._slots.values():
+            for of_worker in list(self._slots.values()):
                 of_worker.pop(name, None)
-        self._in_use.clear()
+            self._in_use.pop(name, None)
 
     def forget(self) -> None:
         """Leave to the parent, in a forked child, what it has received."""

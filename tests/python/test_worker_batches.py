@@ -110,6 +110,8 @@ def test_whatever_a_transform_makes_crosses_unchanged(num_rows):
         "array": np.asfortranarray(grid.numpy()),
         "dates": np.arange(num_rows).astype("datetime64[s]"),
         "objects": np.array([None, "a"], object),
+        "images": [b"image" * 3000, None, b"", b"i" * num_rows],
+        "no bytes": [b"image", "text"],
         "pair": (grid, "text", 7, None, datetime.date(2020, 1, 1)),
     }
     received = cross(batch)
@@ -134,6 +136,21 @@ def test_columns_lie_in_one_aligned_buffer():
     assert all(address % 64 == 0 for address in addresses)
     assert max(addresses) - min(addresses) < 50 * 1100 * 8
     assert len(ForkingPickler.dumps(prepare_to_send(sent))) < 4000
+
+
+def test_what_was_sent_is_not_kept():
+    import gc
+    import weakref
+
+    batch = {"x": torch.ones(NUM_ROWS), "rows": rows(NUM_ROWS), "images": [bytes(NUM_ROWS)] * 9}
+    alive = weakref.ref(batch["x"])
+    gc.disable()
+    try:
+        ForkingPickler.dumps(prepare_to_send(batch))
+        del batch
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 def test_what_is_not_sent_pickles_as_a_plain_dict():
