@@ -52,6 +52,19 @@ class Dataset:
         """The Arrow IPC file."""
         return str(self.folder / f"{self.name}.arrow")
 
+    @property
+    def ipc_stream(self) -> str:
+        """The same rows as an Arrow IPC stream, made when it is asked for first."""
+        path = self.folder / f"{self.name}.stream.arrow"
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            rows = pa.ipc.open_file(pa.memory_map(self.ipc)).read_all()
+            with pa.ipc.new_stream(str(unfinished), rows.schema) as writer:
+                # As many rows a batch as Hugging Face's writer has.
+                writer.write_table(rows, max_chunksize=1000)
+            unfinished.rename(path)
+        return str(path)
+
     def warm(self) -> None:
         """Read every byte, so that the page cache holds it."""
         warm(pathlib.Path(self.ipc), *pathlib.Path(self.lance).rglob("*"))

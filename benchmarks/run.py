@@ -7,8 +7,9 @@ Part ``shuffle``: one epoch of every table in shuffled batches of 256 rows, all 
 Parts ``access`` and ``growth``: scans, takes and opening, see run_access.py. Part ``write``:
 writing each table from memory, see run_write.py. Part ``permutations``: building orders of up to
 100 M rows, and with ``--large`` of 10^9, see run_permutations.py. Part ``import``: what starting a
-worker takes before it reads, see run_import.py. All from a warm page cache. Every
-measurement is a fresh process; repeats are interleaved. Tables are made once in
+worker takes before it reads, see run_import.py. Part ``workers``: DataLoaders with forked and
+spawned workers, see run_workers.py. All from a warm page cache. Every measurement is a fresh
+process; repeats are interleaved. Tables are made once in
 ``CROUPIER_BENCH_DATA`` (default: ~/.cache/croupier-benchmarks).
 """
 
@@ -28,14 +29,15 @@ import datasets
 import run_access
 import run_import
 import run_permutations
+import run_workers
 import run_write
 from measure import BATCH_SIZE
 
 FOLDER = pathlib.Path(__file__).parent
 GATHER = FOLDER.parent / "build" / "bench" / "benchmarks" / "croupier_gather"
-PARTS = ["shuffle", "access", "growth", "write", "permutations", "import"]
+PARTS = ["shuffle", "access", "growth", "write", "permutations", "import", "workers"]
 # The parts that read the tables of `datasets.RECIPES`.
-PARTS_OF_TABLES = {"shuffle", "access", "write"}
+PARTS_OF_TABLES = {"shuffle", "access", "write", "workers"}
 LIMIT = "gather"
 BASELINE = "lancedb_permutation"
 PEERS = ["croupier_stream", "croupier_take", BASELINE, "pylance_take", "arrow_take", LIMIT]
@@ -163,6 +165,13 @@ def main() -> None:
             report["shared"] = run_permutations.share_large()
     if "import" in arguments.parts:
         report["import"] = run_import.compare_imports()
+    if "workers" in arguments.parts:
+        seconds = 20.0 if arguments.full else 5.0
+        report["workers"] = run_workers.compare_workers(sets, repeats, seconds)
+        num_runs = (
+            {"croupier": 100, "lancedb": 20} if arguments.full else {"croupier": 10, "lancedb": 3}
+        )
+        report["failures"] = run_workers.count_failures(sets[-1], num_runs)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
