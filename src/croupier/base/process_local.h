@@ -10,7 +10,7 @@ namespace croupier {
 
 /// Count the fork() calls between this process and the one that loaded the library.
 ///
-/// Parent and child differ by one; nothing else happens at a fork.
+/// Parent and child differ by one; nothing else happens in a child at a fork.
 uint64_t ForkEpoch();
 
 /// A value that belongs to one process: threads, locks, sockets, caches behind a mutex.
@@ -20,7 +20,7 @@ uint64_t ForkEpoch();
 /// destroyed, joined or locked there, also not by the destructor. Thread-safe without a lock of its
 /// own: two threads that come first may both build, and one result is dropped.
 ///
-/// The only code, with ForkEpoch(), that knows of forks.
+/// The only code, with ForkEpoch() and ForkGate, that knows of forks.
 ///
 /// One for the whole process is a variable of its file, made by `*new` when the library is loaded.
 /// A `static` of a function is made by its first caller under a lock of the compiler's, which a
