@@ -1,6 +1,6 @@
-# Provides Arrow::arrow_shared and ArrowCompute::arrow_compute_shared (and, where they are there,
-# ArrowPython::arrow_python_shared and ArrowS3::arrow_s3_shared) from an installed Arrow C++ package or, failing that, from the
-# pyarrow wheel of an interpreter: of Python_EXECUTABLE where that is set.
+# Provides Arrow::arrow_shared and ArrowCompute::arrow_compute_shared (and, where it is there,
+# ArrowPython::arrow_python_shared) from an installed Arrow C++ package or, failing that, from the pyarrow wheel of an
+# interpreter: of Python_EXECUTABLE where that is set.
 #
 # Sets CROUPIER_ARROW_VERSION (26.0.1), CROUPIER_ARROW_SOVERSION (2600) and CROUPIER_ARROW_KIND (package | wheel).
 include_guard(GLOBAL)
@@ -17,12 +17,6 @@ if(NOT CROUPIER_ARROW_SOURCE STREQUAL "wheel")
   find_package(Arrow ${CROUPIER_ARROW_MIN_VERSION} CONFIG QUIET)
   if(Arrow_FOUND)
     find_package(ArrowCompute CONFIG REQUIRED)
-    find_package(ArrowS3 CONFIG QUIET)
-    if(NOT TARGET ArrowS3::arrow_s3_shared AND ARROW_S3)
-      # Older packages have S3 in libarrow itself.
-      add_library(ArrowS3::arrow_s3_shared INTERFACE IMPORTED GLOBAL)
-      target_link_libraries(ArrowS3::arrow_s3_shared INTERFACE Arrow::arrow_shared)
-    endif()
     set(CROUPIER_ARROW_KIND package)
     set(CROUPIER_ARROW_VERSION "${Arrow_VERSION}")
     set(CROUPIER_ARROW_SOVERSION "${ARROW_SO_VERSION}")
@@ -67,14 +61,10 @@ endfunction()
 _croupier_import_arrow(Arrow::arrow_shared arrow)
 _croupier_import_arrow(ArrowCompute::arrow_compute_shared arrow_compute)
 _croupier_import_arrow(ArrowPython::arrow_python_shared arrow_python)
-_croupier_import_arrow(ArrowS3::arrow_s3_shared arrow_s3)
 foreach(_target Arrow::arrow_shared ArrowCompute::arrow_compute_shared)
   if(NOT TARGET ${_target})
     message(FATAL_ERROR "The pyarrow wheel at ${CROUPIER_PYARROW_DIR} has no library for ${_target}")
   endif()
 endforeach()
 target_link_libraries(ArrowCompute::arrow_compute_shared INTERFACE Arrow::arrow_shared)
-if(TARGET ArrowS3::arrow_s3_shared)
-  target_link_libraries(ArrowS3::arrow_s3_shared INTERFACE Arrow::arrow_shared)
-endif()
 message(STATUS "Arrow: pyarrow wheel ${CROUPIER_ARROW_VERSION} at ${CROUPIER_PYARROW_DIR}")

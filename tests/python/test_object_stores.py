@@ -239,31 +239,32 @@ import croupier
 words = os.environ["STORE"].split()
 options = dict(word.split("=", 1) for word in words[1:])
 table = croupier.open_dataset(words[0] + "/db/numbers.lance", storage_options=options)
-def has_s3():
-    with open("/proc/self/maps") as maps:
-        return "libarrow_s3" in maps.read()
 """
 
 
-def run_with_store(tmp_path: Path, script: str, s3, monkeypatch, *arguments: object) -> str:
+def run_with_store(tmp_path: Path, script: str, s3, monkeypatch, timeout: float = 60) -> str:
     uri, options = s3
     words = [uri, *(f"{name}={value}" for name, value in options.items())]
     monkeypatch.setenv("STORE", " ".join(words))
-    return run_script(tmp_path, script, *arguments)
+    return run_script(tmp_path, script, timeout=timeout)
 
 
 def test_the_client_is_loaded_by_those_alone_who_use_it(tmp_path, s3, monkeypatch, lance_uri):
     script = """
-import sys
-def has_s3():
+def loaded():
     with open("/proc/self/maps") as maps:
-        return "libarrow_s3" in maps.read()
+        text = maps.read()
+    return [name for name in ("libcroupier_http", "libcurl", "libarrow_s3") if name in text]
+"""
+    local = """
+import sys
 import croupier
 croupier.open_dataset(sys.argv[1]).to_arrow()
-assert not has_s3()
+assert loaded() == [], loaded()
 """
-    run_script(tmp_path, script, lance_uri)
-    run_with_store(tmp_path, OPEN + "assert has_s3()", s3, monkeypatch)
+    run_script(tmp_path, script + local, lance_uri)
+    remote = OPEN + 'assert loaded() == ["libcroupier_http", "libcurl"], loaded()'
+    run_with_store(tmp_path, script + remote, s3, monkeypatch)
 
 
 @pytest.mark.parametrize("how", ["", "import pyarrow.fs", "table.take_offsets([1]).to_arrow()"])
@@ -291,6 +292,54 @@ assert table.take_offsets([0, 1]).to_list() == first
 print("end")
 """
     assert run_with_store(tmp_path, script, s3, monkeypatch) == "end\n"
+
+
+# What pyarrow does with S3 before a fork must not matter: its client is not ours.
+USE_PYARROW = """
+import pyarrow.fs
+pyarrow.fs.S3FileSystem(
+    access_key=options["aws_access_key_id"],
+    secret_key=options["aws_secret_access_key"],
+    region=options["aws_region"],
+    endpoint_override=options["aws_endpoint"],
+).get_file_info(words[0].removeprefix("s3://"))
+"""
+
+
+@pytest.mark.parametrize("before", ["", USE_PYARROW])
+def test_children_that_are_forked_while_threads_read_read_at_once(
+    tmp_path, s3, monkeypatch, before
+):
+    # The full form: CROUPIER_TEST_FORKS=200.
+    script = f"""
+{OPEN}
+{before}
+import threading
+first = table.to_arrow()  # what scans read is not remembered
+running = True
+def read():
+    while running:
+        assert table.to_arrow().equals(first)
+threads = [threading.Thread(target=read) for _ in range(8)]
+for thread in threads:
+    thread.start()
+def fork(then):
+    pid = os.fork()
+    if pid == 0:
+        assert table.to_arrow().equals(first)
+        then()
+        sys.exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+for _ in range(int(os.environ.get("CROUPIER_TEST_FORKS", 5))):
+    fork(lambda: fork(lambda: None))
+running = False
+for thread in threads:
+    thread.join()
+assert croupier.io_counters()[words[0]]["errors"] == 0
+print("end")
+"""
+    forks = int(os.environ.get("CROUPIER_TEST_FORKS", 5))
+    assert run_with_store(tmp_path, script, s3, monkeypatch, timeout=30 + 5 * forks) == "end\n"
 
 
 def test_a_child_can_be_the_first_to_use_s3(tmp_path, s3, monkeypatch):

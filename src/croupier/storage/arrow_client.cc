@@ -39,7 +39,8 @@ class ArrowObject : public ClientObject {
 
   int64_t size_bytes() const override { return size_bytes_; }
 
-  arrow::Result<int64_t> ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) override {
+  arrow::Result<int64_t> ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                                const CancelToken& /*cancel*/) override {
     auto count =
         file_->ReadAt(offset_bytes, static_cast<int64_t>(destination.size()), destination.data());
     return count.ok() ? count : MarkNotFound(count.status());
@@ -55,22 +56,24 @@ class ArrowClient : public ObjectClient {
   explicit ArrowClient(std::shared_ptr<arrow::fs::FileSystem> file_system)
       : file_system_(std::move(file_system)) {}
 
-  arrow::Result<std::shared_ptr<ClientObject>> Open(
-      const std::string& path, std::optional<int64_t> known_size_bytes) override {
+  arrow::Result<std::shared_ptr<ClientObject>> Open(const std::string& path,
+                                                    std::optional<int64_t> known_size_bytes,
+                                                    const CancelToken& /*cancel*/) override {
     auto opened = OpenFile(path, known_size_bytes);
     if (!opened.ok()) return MarkNotFound(opened.status());
     return opened;
   }
 
-  arrow::Status List(
-      const std::string& directory,
-      const std::function<bool(std::string_view name, bool is_directory)>& visit) override {
+  arrow::Status List(const std::string& directory,
+                     const std::function<bool(std::string_view name, bool is_directory)>& visit,
+                     const CancelToken& cancel) override {
     arrow::fs::FileSelector selector;
     selector.base_dir = directory;
     if (file_system_->type_name() == "gcs") return ListDeep(std::move(selector), visit);
     // Page by page, so that a listing that ends early asks for no more pages than were needed.
     auto pages = file_system_->GetFileInfoGenerator(selector);
     while (true) {
+      ARROW_RETURN_NOT_OK(cancel.Check());
       auto page = pages().result();
       if (!page.ok()) return MarkNotFound(page.status());
       if (arrow::IsIterationEnd(*page)) return arrow::Status::OK();
@@ -83,7 +86,8 @@ class ArrowClient : public ObjectClient {
     }
   }
 
-  arrow::Result<int64_t> ModifiedAt(const std::string& path) override {
+  arrow::Result<int64_t> ModifiedAt(const std::string& path,
+                                    const CancelToken& /*cancel*/) override {
     const auto info = file_system_->GetFileInfo(path);
     if (!info.ok()) return MarkNotFound(info.status());
     if (info->type() != arrow::fs::FileType::File) {
@@ -94,7 +98,7 @@ class ArrowClient : public ObjectClient {
   }
 
   Failure Classify(const arrow::Status& status) const override {
-    return ClassifyCloudFailure(status);
+    return FailureOf(status).value_or(ClassifyCloudFailure(status));
   }
 
  private:

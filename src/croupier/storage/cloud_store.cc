@@ -17,9 +17,10 @@
 
 #include "croupier/base/process_local.h"
 #include "croupier/storage/arrow_client.h"
+#include "croupier/storage/aws_credential_chain.h"
+#include "croupier/storage/http_client.h"
 #include "croupier/storage/remote_store.h"
 #include "croupier/storage/s3_client.h"
-#include "croupier/storage/s3_service.h"
 
 namespace croupier::storage {
 
@@ -81,21 +82,45 @@ FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
   return arrow::fs::AzureFileSystem::Make(options);
 }
 
-arrow::Result<std::shared_ptr<ObjectClient>> MakeS3ClientOf(const S3Settings& settings,
-                                                            const std::string& bucket) {
-  ARROW_ASSIGN_OR_RAISE(auto service, ConnectToS3(settings, bucket));
-  S3Access access;
-  access.endpoint = settings.endpoint;
-  access.virtual_hosted = settings.virtual_hosted;
-  access.region = std::move(service.region);
-  access.credentials = std::move(service.credentials);
-  access.object_headers = settings.object_headers;
+// What gives credentials is in the machine, or is not there.
+constexpr double kMetadataConnectSeconds = 1;
+constexpr double kMetadataIdleSeconds = 5;
+
+std::shared_ptr<AwsCredentials> MakeCredentials(const S3Settings& settings,
+                                                const std::shared_ptr<HttpClient>& http) {
+  if (settings.anonymous) return FixedAwsCredentials(nullptr);
+  if (!settings.access_key_id.empty()) {
+    return FixedAwsCredentials(std::make_shared<const AwsKeys>(
+        AwsKeys{settings.access_key_id, settings.secret_access_key, settings.session_token, {}}));
+  }
+  AwsChainContext context;
+  context.lookup = settings.lookup;
+  context.region = settings.region;
+  context.allow_http = settings.client.allow_http;
+  context.http = http;
+  context.make_metadata_http = [] {
+    HttpSettings near;
+    near.connect_timeout_seconds = kMetadataConnectSeconds;
+    near.idle_timeout_seconds = kMetadataIdleSeconds;
+    return MakeHttpClient(near);
+  };
+  return MakeAwsCredentialChain(std::move(context));
+}
+
+arrow::Result<std::shared_ptr<ObjectClient>> MakeS3ClientOf(const S3Settings& settings) {
   HttpSettings http;
   http.connect_timeout_seconds = settings.client.connect_timeout_seconds;
   http.idle_timeout_seconds = settings.client.request_timeout_seconds;
   http.verify_certificates = settings.client.verify_certificates;
-  access.make_http = [http] { return MakeHttpClient(http); };
-  return MakeS3Client(MakeArrowClient(std::move(service.file_system)), std::move(access));
+  http.ca_file = settings.client.ca_file;
+  S3Access access;
+  access.endpoint = settings.endpoint;
+  access.virtual_hosted = settings.virtual_hosted;
+  access.region = settings.region;
+  access.object_headers = settings.object_headers;
+  ARROW_ASSIGN_OR_RAISE(access.http, MakeHttpClient(http));
+  access.credentials = MakeCredentials(settings, access.http);
+  return MakeS3Client(std::move(access));
 }
 
 // Clients that were used last, with their open connections: a database and its tables, opened one
@@ -143,11 +168,6 @@ bool IsCloudScheme(std::string_view scheme) {
 
 arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeCloudFileSystem(
     const StoreUri& uri, const StorageSettings& settings) {
-  if (uri.scheme == "s3") {
-    ARROW_ASSIGN_OR_RAISE(const auto s3, settings.ForS3());
-    ARROW_ASSIGN_OR_RAISE(auto service, ConnectToS3(s3, uri.bucket));
-    return std::move(service.file_system);
-  }
   if (uri.scheme == "gs") {
     ARROW_ASSIGN_OR_RAISE(const auto gcs, settings.ForGcs());
     return MakeGcsFileSystem(gcs);
@@ -162,11 +182,9 @@ arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
   RemoteStoreOptions options;
   // What is wrong with the settings should be known now, not at the first read.
   if (uri.scheme == "s3") {
-    ARROW_RETURN_NOT_OK(LoadS3Library());
+    ARROW_RETURN_NOT_OK(LoadHttpLibrary());
     ARROW_ASSIGN_OR_RAISE(const auto s3, settings.ForS3());
-    options.check_writable = [writable = s3.writable] {
-      return writable.ok() ? LoadHttpLibrary() : writable;
-    };
+    options.check_writable = [writable = s3.writable] { return writable; };
   } else if (uri.scheme == "gs") {
     ARROW_RETURN_NOT_OK(settings.ForGcs().status());
   } else {
@@ -184,7 +202,7 @@ arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
        settings = std::move(settings)]() -> arrow::Result<std::shared_ptr<ObjectClient>> {
     if (uri.scheme == "s3") {
       ARROW_ASSIGN_OR_RAISE(const auto s3, settings.ForS3());
-      return MakeS3ClientOf(s3, uri.bucket);
+      return MakeS3ClientOf(s3);
     }
     ARROW_ASSIGN_OR_RAISE(auto file_system, MakeCloudFileSystem(uri, settings));
     return MakeArrowClient(std::move(file_system));

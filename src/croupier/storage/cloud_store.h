@@ -16,14 +16,17 @@ namespace croupier::storage {
 /// (az, abfs, abfss).
 bool IsCloudScheme(std::string_view scheme);
 
-/// Make Arrow's file system for the service of a URI; its paths begin with the bucket.
+/// Make Arrow's file system for the service of a gs, az, abfs or abfss URI; its paths begin with
+/// the bucket.
 arrow::Result<std::shared_ptr<arrow::fs::FileSystem>> MakeCloudFileSystem(
     const StoreUri& uri, const StorageSettings& settings);
 
-/// Open a store of one of these, by the file systems of Arrow. Nothing is asked of it yet.
+/// Open a store of one of these, S3 by requests of our own, the others by the file systems of
+/// Arrow. Nothing is asked of it yet.
 ///
-/// \return Invalid for settings that do not fit together; NotImplemented for s3 where Arrow has no
-///         library for it
+/// \return Invalid for settings that do not fit together; NotImplemented for s3 where the library
+/// for
+///         HTTP is missing
 arrow::Result<std::shared_ptr<const ObjectStore>> OpenCloudStore(StoreUri uri,
                                                                  StorageSettings settings);
 

@@ -7,7 +7,7 @@ namespace croupier::storage {
 namespace {
 
 OwnLibrary http_library(CROUPIER_HTTP_LIBRARY, kMakeHttpClientName,
-                        "HTTP requests cannot be sent, which writing to s3:// needs");
+                        "HTTP requests cannot be sent, which s3:// needs");
 
 }  // namespace
 

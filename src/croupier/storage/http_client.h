@@ -21,16 +21,25 @@ struct HttpSettings {
   /// A request ends with an error once nothing has come or gone for this long.
   double idle_timeout_seconds = 30;
   bool verify_certificates = true;
+  std::string ca_file;  ///< of the certificates to trust; empty: those of the system
 };
 
-/// By whom a request is signed, in version 4 of the signatures of AWS, for the service "s3".
+/// By whom a request is signed, in version 4 of the signatures of AWS.
 ///
-/// Headers and URL are signed; of the body only its length, which TLS and the server check.
+/// Headers and URL are signed; of the body only its length for "s3", where TLS and the server check
+/// it.
 struct AwsSigner {
+  std::string service = "s3";
   std::string region;
   std::string access_key_id;
   std::string secret_access_key;
   std::string session_token;  ///< of temporary credentials, else empty
+};
+
+/// Takes the body of an answer with the status 200 or 206 as it comes.
+struct HttpSink {
+  std::span<uint8_t> destination;  ///< an answer with more bytes is an error
+  size_t num_bytes = 0;            ///< what came, also if the request failed then
 };
 
 struct HttpRequest {
@@ -40,6 +49,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::span<const uint8_t> body;  ///< borrowed until Send returns; for PUT and POST
   const AwsSigner* signer = nullptr;
+  HttpSink* sink = nullptr;         ///< else the body is part of the response
+  size_t max_body_bytes = 1 << 20;  ///< of the response; an answer with more is an error
   /// Whether it does no harm if the server is asked twice, unnoticed: libcurl sends a request again
   /// by itself if a connection that it kept breaks. If not, it gets a connection of its own.
   bool is_repeatable = true;
@@ -53,8 +64,9 @@ struct HttpResponse {
 
 /// Sends HTTP requests, and keeps connections open between them.
 ///
-/// Follows no redirections and asks no proxy. Any number of threads. Belongs to the process that
-/// made it.
+/// Follows no redirections. For https:// it asks the proxy that the environment names (HTTPS_PROXY,
+/// ALL_PROXY, but for NO_PROXY). Any number of threads. Belongs to the process that made it; other
+/// threads may fork at any time.
 class HttpClient {
  public:
   virtual ~HttpClient() = default;
@@ -62,15 +74,19 @@ class HttpClient {
   /// Send one request, and wait for its answer.
   ///
   /// \return any answer, also a refusal; without one, a failure (FailureOf) without credentials;
-  ///         final, if the answer has more than 1 MiB; Cancelled within 0.1 s of the token
+  ///         final, if the answer is too large; Cancelled within 0.1 s of the token
   virtual arrow::Result<HttpResponse> Send(const HttpRequest& request,
                                            const CancelToken& cancel) = 0;
 };
 
 /// Make a client of libcurl.
 ///
-/// It is in a library of its own, libcroupier_http_<Arrow's SO version>.so, which is looked for as
-/// ConnectToS3 looks for its own: libcurl and its TLS are loaded by those alone who need them.
+/// It is in a library of its own, libcroupier_http_<Arrow's SO version>.so: libcurl and its TLS are
+/// loaded by those processes alone that need them. It is looked for beside the code of this library
+/// (the Python package, a program), then wherever the loader finds it (a program that is linked
+/// with croupier::http).
+///
+/// A process that ends waits up to a second for requests under way, which fail then.
 /// \return NotImplemented, saying why, if the library cannot be loaded
 arrow::Result<std::shared_ptr<HttpClient>> MakeHttpClient(const HttpSettings& settings);
 

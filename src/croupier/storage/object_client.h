@@ -23,7 +23,8 @@ class ClientObject {
   virtual ~ClientObject() = default;
   virtual int64_t size_bytes() const = 0;
   /// Read by one request; gives the number of bytes that came, which may be fewer.
-  virtual arrow::Result<int64_t> ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) = 0;
+  virtual arrow::Result<int64_t> ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                                        const CancelToken& cancel) = 0;
 };
 
 /// Writes to a service, by one request each: what an ObjectClient has whose service can be written.
@@ -82,14 +83,15 @@ class ObjectWrites {
 /// A connection to a service, without retries: what RemoteStore makes a store of.
 ///
 /// Paths are those of the service: `bucket/prefix/name`. Any number of threads. Belongs to the
-/// process that made it.
+/// process that made it. A token that is cancelled may end a request early, with Cancelled.
 class ObjectClient {
  public:
   virtual ~ObjectClient() = default;
 
   /// Open an object; asks for the size only if it is not known.
-  virtual arrow::Result<std::shared_ptr<ClientObject>> Open(
-      const std::string& path, std::optional<int64_t> known_size_bytes) = 0;
+  virtual arrow::Result<std::shared_ptr<ClientObject>> Open(const std::string& path,
+                                                            std::optional<int64_t> known_size_bytes,
+                                                            const CancelToken& cancel) = 0;
 
   /// Visit the names right below a directory, in the order of their bytes, until `visit` returns
   /// false.
@@ -97,12 +99,13 @@ class ObjectClient {
   /// \return IOError with the errno detail of a missing file if nothing is there
   virtual arrow::Status List(
       const std::string& directory,
-      const std::function<bool(std::string_view name, bool is_directory)>& visit) = 0;
+      const std::function<bool(std::string_view name, bool is_directory)>& visit,
+      const CancelToken& cancel) = 0;
 
   /// When an object was last written: microseconds since the epoch.
   ///
   /// \return IOError with the errno detail of a missing file if there is none
-  virtual arrow::Result<int64_t> ModifiedAt(const std::string& path) = 0;
+  virtual arrow::Result<int64_t> ModifiedAt(const std::string& path, const CancelToken& cancel) = 0;
 
   /// What writes to the service; lives as long as the client. Null if it cannot be written.
   virtual ObjectWrites* writes() { return nullptr; }

@@ -68,6 +68,13 @@ template <const char* variable>
 std::shared_ptr<const ObjectStore> MakeCloud(const Objects& objects) {
   const auto opened = test::OpenTestStore(variable);
   if (opened.store == nullptr) return nullptr;
+  if (opened.store->CheckWritable().ok()) {
+    for (const auto& [path, text] : objects) {
+      const auto* const bytes = reinterpret_cast<const uint8_t*>(text.data());
+      EXPECT_TRUE(opened.store->Put(path, {bytes, text.size()}).ok());
+    }
+    return opened.store;
+  }
   const auto parsed = StoreUri::Parse(opened.uri).ValueOrDie();
   const auto file_system =
       MakeCloudFileSystem(parsed, StorageSettings::Make(opened.options).ValueOrDie()).ValueOrDie();

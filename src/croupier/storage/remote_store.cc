@@ -2,10 +2,12 @@
 
 #include <filesystem>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "croupier/base/process_local.h"
+#include "croupier/storage/failure.h"
 #include "croupier/storage/io_scheduler.h"
 #include "croupier/storage/remote_connection.h"
 #include "croupier/storage/remote_writes.h"
@@ -54,16 +56,17 @@ class RemoteObject : public Object {
     if (size == 0) return arrow::Status::OK();
     int64_t done = 0;
     return connection_->Send(path_, cancel, [&](ObjectClient* client) -> arrow::Status {
-      ARROW_ASSIGN_OR_RAISE(const auto object, Opened(client));
-      ARROW_ASSIGN_OR_RAISE(
-          const int64_t count,
-          object->ReadAt(offset_bytes + done, destination.subspan(static_cast<size_t>(done))));
+      ARROW_ASSIGN_OR_RAISE(const auto object, Opened(client, cancel));
+      ARROW_ASSIGN_OR_RAISE(const int64_t count,
+                            object->ReadAt(offset_bytes + done,
+                                           destination.subspan(static_cast<size_t>(done)), cancel));
       connection_->CountBytes(count);
       done += count;
       if (done == size) return arrow::Status::OK();
       // What came is kept: the next request asks for the rest.
-      return arrow::Status::IOError("short read: ", done, " of ", size, " bytes at ", offset_bytes,
-                                    " came");
+      return MakeFailure(Failure::kTransient, "short read: " + std::to_string(done) + " of " +
+                                                  std::to_string(size) + " bytes at " +
+                                                  std::to_string(offset_bytes) + " came");
     });
   }
 
@@ -77,13 +80,14 @@ class RemoteObject : public Object {
   }
 
  private:
-  arrow::Result<std::shared_ptr<ClientObject>> Opened(ObjectClient* client) const {
+  arrow::Result<std::shared_ptr<ClientObject>> Opened(ObjectClient* client,
+                                                      const CancelToken& cancel) const {
     OpenedObject& opened = opened_.Get();
     {
       const std::lock_guard lock(opened.mutex);
       if (opened.object != nullptr) return opened.object;
     }
-    ARROW_ASSIGN_OR_RAISE(auto object, client->Open(service_path_, size_bytes_));
+    ARROW_ASSIGN_OR_RAISE(auto object, client->Open(service_path_, size_bytes_, cancel));
     const std::lock_guard lock(opened.mutex);
     if (opened.object == nullptr) opened.object = std::move(object);
     return opened.object;
@@ -109,12 +113,12 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
                                                     const CancelToken& cancel) const override {
     ARROW_RETURN_NOT_OK(CheckInside(location(), path));
     if (known_size_bytes.has_value()) return MakeObject(path, *known_size_bytes, nullptr);
-    ARROW_ASSIGN_OR_RAISE(
-        auto opened,
-        Ask<Opened>(path, cancel,
-                    [service_path = connection_->ServicePath(path)](ObjectClient* client) {
-                      return client->Open(service_path, std::nullopt);
-                    }));
+    ARROW_ASSIGN_OR_RAISE(auto opened,
+                          Ask<Opened>(path, cancel,
+                                      [service_path = connection_->ServicePath(path)](
+                                          ObjectClient* client, const CancelToken& abandoned) {
+                                        return client->Open(service_path, std::nullopt, abandoned);
+                                      }));
     const int64_t size_bytes = opened->size_bytes();
     return MakeObject(path, size_bytes, std::move(opened));
   }
@@ -136,7 +140,7 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
         [opening, connection = connection_](size_t i, const CancelToken& abandoned) {
           const auto& [path, service_path] = opening->paths[i];
           const auto status = connection->Send(path, abandoned, [&](ObjectClient* client) {
-            return client->Open(service_path, std::nullopt).Value(&opening->opened[i]);
+            return client->Open(service_path, std::nullopt, abandoned).Value(&opening->opened[i]);
           });
           return IsNotFound(status) ? arrow::Status::OK() : status;
         },
@@ -223,8 +227,9 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
   arrow::Result<int64_t> ModifiedAt(const std::string& path) const override {
     ARROW_RETURN_NOT_OK(CheckWrite(path));
     return Ask<int64_t>(path, CancelToken::Never(),
-                        [service_path = connection_->ServicePath(path)](ObjectClient* client) {
-                          return client->ModifiedAt(service_path);
+                        [service_path = connection_->ServicePath(path)](
+                            ObjectClient* client, const CancelToken& abandoned) {
+                          return client->ModifiedAt(service_path, abandoned);
                         });
   }
 
@@ -247,15 +252,16 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
   // Send a request that the caller can give up: it runs on a thread of the pool, and what it makes
   // outlives the call.
   template <typename T>
-  arrow::Result<T> Ask(const std::string& path, const CancelToken& cancel,
-                       std::function<arrow::Result<T>(ObjectClient*)> request) const {
+  arrow::Result<T> Ask(
+      const std::string& path, const CancelToken& cancel,
+      std::function<arrow::Result<T>(ObjectClient*, const CancelToken&)> request) const {
     auto answer = std::make_shared<T>();
     ARROW_RETURN_NOT_OK(IoScheduler::Default().Run(
         1,
         [answer, path, request = std::move(request), connection = connection_](
             size_t, const CancelToken& abandoned) {
           return connection->Send(path, abandoned, [&](ObjectClient* client) {
-            return request(client).Value(answer.get());
+            return request(client, abandoned).Value(answer.get());
           });
         },
         1, cancel));
@@ -286,18 +292,21 @@ class RemoteStore : public ObjectStore, public std::enable_shared_from_this<Remo
                                                const ListOptions& options) const {
     ARROW_RETURN_NOT_OK(CheckInside(location(), directory));
     using Names = std::vector<std::string>;
-    return Ask<Names>(directory, *options.cancel,
-                      [service_path = connection_->ServicePath(directory), directories,
-                       limit = options.limit](ObjectClient* client) -> arrow::Result<Names> {
-                        Names names;
-                        if (limit == 0) return names;
-                        ARROW_RETURN_NOT_OK(client->List(
-                            service_path, [&](std::string_view name, bool is_directory) {
-                              if (is_directory == directories) names.emplace_back(name);
-                              return names.size() < limit;
-                            }));
-                        return names;
-                      });
+    return Ask<Names>(
+        directory, *options.cancel,
+        [service_path = connection_->ServicePath(directory), directories, limit = options.limit](
+            ObjectClient* client, const CancelToken& abandoned) -> arrow::Result<Names> {
+          Names names;
+          if (limit == 0) return names;
+          ARROW_RETURN_NOT_OK(client->List(
+              service_path,
+              [&](std::string_view name, bool is_directory) {
+                if (is_directory == directories) names.emplace_back(name);
+                return names.size() < limit;
+              },
+              abandoned));
+          return names;
+        });
   }
 
   const std::shared_ptr<const RemoteConnection> connection_;

@@ -3,294 +3,224 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <mutex>
-#include <optional>
 #include <span>
+#include <string>
 #include <utility>
-#include <vector>
 
 #include <arrow/util/io_util.h>
+
+#include "croupier/storage/failure.h"
+#include "croupier/storage/percent_encoding.h"
+#include "croupier/storage/s3_listing.h"
+#include "croupier/storage/s3_writes.h"
 
 namespace croupier::storage {
 
 namespace {
 
-using Headers = std::vector<std::pair<std::string, std::string>>;
+constexpr int kOk = 200;
+constexpr int kPartialContent = 206;
 
-const std::pair<std::string, std::string> kUnlessThere = {"If-None-Match", "*"};
+// A page of a list has up to 1,000 keys of up to 1,024 bytes, each perhaps encoded by three.
+constexpr size_t kMaxListBytes = 8 << 20;
 
-constexpr int kPreconditionFailed = 412;
-constexpr size_t kMaxReasonBytes = 1000;
-
-struct Entity {
-  std::string_view name;
-  char character;
-};
-constexpr std::array<Entity, 5> kEntities = {
-    {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}}};
-
-std::string EscapeXml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    const auto entity = std::ranges::find(kEntities, c, &Entity::character);
-    if (entity == kEntities.end()) {
-      escaped += c;
-    } else {
-      escaped += entity->name;
-    }
-  }
-  return escaped;
+std::string_view Header(const HttpResponse& response, const char* name) {
+  const auto found = response.headers.find(name);
+  return found == response.headers.end() ? "" : std::string_view(found->second);
 }
 
-std::string UnescapeXml(std::string_view text) {
-  std::string plain;
-  while (!text.empty()) {
-    const auto entity =
-        std::ranges::find_if(kEntities, [&](const Entity& e) { return text.starts_with(e.name); });
-    if (entity == kEntities.end()) {
-      plain += text.front();
-      text.remove_prefix(1);
-    } else {
-      plain += entity->character;
-      text.remove_prefix(entity->name.size());
-    }
-  }
-  return plain;
+// Read a number at the start of a text, and skip it.
+std::optional<int64_t> TakeNumber(std::string_view* text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || number < 0) return std::nullopt;
+  text->remove_prefix(static_cast<size_t>(end - text->data()));
+  return number;
 }
 
-std::string PercentEncode(std::string_view text, bool keep_slashes) {
-  constexpr char kHexDigits[] = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    const bool is_unreserved = ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') ||
-                               ('0' <= c && c <= '9') || c == '-' || c == '.' || c == '_' ||
-                               c == '~' || (keep_slashes && c == '/');
-    if (is_unreserved) {
-      encoded += c;
-    } else {
-      const auto byte = static_cast<uint8_t>(c);
-      encoded += {'%', kHexDigits[byte >> 4], kHexDigits[byte & 15]};
-    }
-  }
-  return encoded;
+arrow::Status Confused(std::string_view what) {
+  return MakeFailure(Failure::kFinal, "the server gave " + std::string(what));
 }
 
-// Amazon's own endpoint for a region.
-std::string AuthorityOf(const std::string& region) {
-  return "s3." + region + ".amazonaws.com" + (region.starts_with("cn-") ? ".cn" : "");
-}
-
-class S3Writes : public ObjectWrites {
+class S3Object : public ClientObject {
  public:
-  explicit S3Writes(S3Access access) : access_(std::move(access)) {
-    // Amazon says that it obeys conditions.
-    if (access_.endpoint.authority.empty()) Trust();
-  }
+  S3Object(std::shared_ptr<S3Requests> requests, std::string path, int64_t size_bytes,
+           std::string tag)
+      : requests_(std::move(requests)),
+        path_(std::move(path)),
+        size_bytes_(size_bytes),
+        tag_(std::move(tag)) {}
 
-  arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes,
-                    const CancelToken& cancel) override {
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, "", OfObject(), bytes, cancel));
-    return Check(response);
-  }
+  int64_t size_bytes() const override { return size_bytes_; }
 
-  arrow::Result<bool> PutIfAbsent(const std::string& path, std::span<const uint8_t> bytes,
-                                  const CancelToken& cancel) override {
-    auto headers = OfObject();
-    headers.push_back(kUnlessThere);
-    ARROW_ASSIGN_OR_RAISE(const auto response,
-                          Send("PUT", path, "", std::move(headers), bytes, cancel));
-    if (response.status == kPreconditionFailed) return false;
-    ARROW_RETURN_NOT_OK(Check(response));
-    return true;
-  }
-
-  arrow::Status Delete(const std::string& path, const CancelToken& cancel) override {
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("DELETE", path, "", {}, {}, cancel));
-    return Check(response);
-  }
-
-  arrow::Result<std::string> BeginUpload(const std::string& path,
-                                         const CancelToken& cancel) override {
-    ARROW_ASSIGN_OR_RAISE(const auto response,
-                          Send("POST", path, "?uploads=", OfObject(), {}, cancel));
-    ARROW_RETURN_NOT_OK(Check(response));
-    auto upload = XmlText(response.body, "UploadId");
-    if (upload.empty()) return MakeFailure(Failure::kFinal, "the server began no upload");
-    return upload;
-  }
-
-  arrow::Result<std::string> UploadPart(const std::string& path, const std::string& upload,
-                                        int number, std::span<const uint8_t> bytes,
-                                        const CancelToken& cancel) override {
-    const std::string query = "?partNumber=" + std::to_string(number) +
-                              "&uploadId=" + PercentEncode(upload, /*keep_slashes=*/false);
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("PUT", path, query, Binary(), bytes, cancel));
-    ARROW_RETURN_NOT_OK(Check(response));
-    const auto tag = response.headers.find("etag");
-    if (tag == response.headers.end() || tag->second.empty()) {
-      return MakeFailure(Failure::kFinal, "the server gave no ETag of a part");
+  arrow::Result<int64_t> ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                                const CancelToken& cancel) override {
+    const int64_t last = offset_bytes + std::ssize(destination) - 1;
+    HttpSink sink;
+    sink.destination = destination;
+    S3Request request;
+    request.path = path_;
+    request.headers = {
+        {"Range", "bytes=" + std::to_string(offset_bytes) + "-" + std::to_string(last)}};
+    request.sink = &sink;
+    const auto response = requests_->Send(request, cancel);
+    if (!response.ok()) {
+      // What came before the connection broke is kept.
+      const bool is_broken = FailureOf(response.status()) == Failure::kTransient;
+      if (is_broken && sink.num_bytes > 0) return static_cast<int64_t>(sink.num_bytes);
+      return response.status();
     }
-    return tag->second;
-  }
-
-  arrow::Result<bool> CompleteUpload(const std::string& path, const std::string& upload,
-                                     std::span<const std::string> marks,
-                                     const CancelToken& cancel) override {
-    std::string body =
-        "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
-    for (size_t i = 0; i < marks.size(); ++i) {
-      body += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>" +
-              EscapeXml(marks[i]) + "</ETag></Part>";
-    }
-    body += "</CompleteMultipartUpload>";
-    const std::string query = "?uploadId=" + PercentEncode(upload, /*keep_slashes=*/false);
-    ARROW_ASSIGN_OR_RAISE(
-        const auto response,
-        Send("POST", path, query, {{"Content-Type", "application/xml"}, kUnlessThere},
-             {reinterpret_cast<const uint8_t*>(body.data()), body.size()}, cancel));
-    if (response.status == kPreconditionFailed) return false;
-    ARROW_RETURN_NOT_OK(Check(response));
-    // The status is sent before the parts are put together: what fails then is told in the body.
-    if (response.body.find("<Error>") == std::string::npos) return true;
-    if (XmlText(response.body, "Code") == "PreconditionFailed") return false;
-    return S3Refusal(500, response.body);
-  }
-
-  arrow::Status AbortUpload(const std::string& path, const std::string& upload,
-                            const CancelToken& cancel) override {
-    const std::string query = "?uploadId=" + PercentEncode(upload, /*keep_slashes=*/false);
-    ARROW_ASSIGN_OR_RAISE(const auto response, Send("DELETE", path, query, {}, {}, cancel));
-    return Check(response);
+    ARROW_RETURN_NOT_OK(CheckPlace(*response, offset_bytes));
+    ARROW_RETURN_NOT_OK(CheckTag(*response));
+    return static_cast<int64_t>(sink.num_bytes);
   }
 
  private:
-  static Headers Binary() { return {{"Content-Type", "application/octet-stream"}}; }
-
-  // The headers of a request that makes an object.
-  Headers OfObject() const {
-    auto headers = Binary();
-    headers.insert(headers.end(), access_.object_headers.begin(), access_.object_headers.end());
-    return headers;
-  }
-
-  static arrow::Status Check(const HttpResponse& response) {
-    if (response.status >= 200 && response.status < 300) return arrow::Status::OK();
-    return S3Refusal(response.status, response.body);
-  }
-
-  arrow::Result<HttpResponse> Send(const char* method, const std::string& path,
-                                   const std::string& query, Headers headers,
-                                   std::span<const uint8_t> body, const CancelToken& cancel) {
-    ARROW_ASSIGN_OR_RAISE(HttpClient* const http, Http());
-    HttpRequest request;
-    request.method = method;
-    request.url = S3Url(access_, path) + query;
-    // The second of two answers would say that there is an object, and not that it is ours.
-    request.is_repeatable = std::ranges::find(headers, kUnlessThere) == headers.end();
-    request.headers = std::move(headers);
-    request.body = body;
-    const auto credentials = access_.credentials();
-    const AwsSigner signer = {access_.region, credentials.access_key_id,
-                              credentials.secret_access_key, credentials.session_token};
-    if (!credentials.access_key_id.empty()) request.signer = &signer;
-    return http->Send(request, cancel);
-  }
-
-  arrow::Result<HttpClient*> Http() {
-    const std::lock_guard lock(mutex_);
-    if (http_ == nullptr) {
-      ARROW_ASSIGN_OR_RAISE(http_, access_.make_http());
+  // Servers may give another range than was asked for, or all.
+  static arrow::Status CheckPlace(const HttpResponse& response, int64_t offset_bytes) {
+    if (response.status == kOk && offset_bytes == 0) return arrow::Status::OK();
+    auto range = Header(response, "content-range");
+    constexpr std::string_view kUnit = "bytes ";
+    if (response.status != kPartialContent || !range.starts_with(kUnit)) {
+      return Confused("no range of the object");
     }
-    return http_.get();
+    range.remove_prefix(kUnit.size());
+    if (TakeNumber(&range) != offset_bytes) return Confused("another range of the object");
+    return arrow::Status::OK();
   }
 
-  const S3Access access_;
-  std::mutex mutex_;  // guards http_ while it is made; the client belongs to one process
-  std::shared_ptr<HttpClient> http_;
+  arrow::Status CheckTag(const HttpResponse& response) {
+    const auto tag = Header(response, "etag");
+    const std::lock_guard lock(mutex_);
+    if (tag_.empty()) tag_ = tag;
+    if (tag.empty() || tag == tag_) return arrow::Status::OK();
+    return MakeFailure(Failure::kFinal, "the object was replaced while it was read: its ETag was " +
+                                            tag_ + ", and is " + std::string(tag));
+  }
+
+  const std::shared_ptr<S3Requests> requests_;
+  const std::string path_;
+  const int64_t size_bytes_;
+  std::mutex mutex_;  // guards tag_; the object belongs to one process
+  std::string tag_;   // empty until it is known
 };
 
 class S3Client : public ObjectClient {
  public:
-  S3Client(std::shared_ptr<ObjectClient> reads, S3Access access)
-      : reads_(std::move(reads)), writes_(std::move(access)) {}
+  explicit S3Client(S3Access access)
+      : requests_(std::make_shared<S3Requests>(std::move(access))),
+        writes_(MakeS3Writes(requests_)) {}
 
-  arrow::Result<std::shared_ptr<ClientObject>> Open(
-      const std::string& path, std::optional<int64_t> known_size_bytes) override {
-    return reads_->Open(path, known_size_bytes);
+  arrow::Result<std::shared_ptr<ClientObject>> Open(const std::string& path,
+                                                    std::optional<int64_t> known_size_bytes,
+                                                    const CancelToken& cancel) override {
+    if (known_size_bytes.has_value()) {
+      return std::make_shared<S3Object>(requests_, path, *known_size_bytes, "");
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto response, Head(path, cancel));
+    auto length = Header(response, "content-length");
+    const auto size_bytes = TakeNumber(&length);
+    if (!size_bytes.has_value() || !length.empty()) return Confused("no size of the object");
+    return std::make_shared<S3Object>(requests_, path, *size_bytes,
+                                      std::string(Header(response, "etag")));
   }
 
-  arrow::Status List(
-      const std::string& directory,
-      const std::function<bool(std::string_view name, bool is_directory)>& visit) override {
-    return reads_->List(directory, visit);
+  arrow::Status List(const std::string& directory,
+                     const std::function<bool(std::string_view name, bool is_directory)>& visit,
+                     const CancelToken& cancel) override {
+    const size_t slash = std::min(directory.find('/'), directory.size());
+    const std::string prefix = slash == directory.size() ? "" : directory.substr(slash + 1) + "/";
+    std::string token;
+    while (true) {
+      ARROW_ASSIGN_OR_RAISE(auto page, ListPage(directory.substr(0, slash), prefix, token, cancel));
+      if (page.entries.empty() && token.empty() && !prefix.empty()) {
+        return arrow::internal::StatusFromErrno(ENOENT, arrow::StatusCode::IOError,
+                                                "no such directory");
+      }
+      for (const auto& [name, is_directory] : page.entries) {
+        if (name.empty() && !is_directory) continue;  // stands for the directory itself
+        if (!visit(name, is_directory)) return arrow::Status::OK();
+      }
+      if (page.next.empty()) return arrow::Status::OK();
+      if (page.next == token) return Confused("a list that does not go on");
+      token = std::move(page.next);
+    }
   }
 
-  arrow::Result<int64_t> ModifiedAt(const std::string& path) override {
-    return reads_->ModifiedAt(path);
+  arrow::Result<int64_t> ModifiedAt(const std::string& path, const CancelToken& cancel) override {
+    ARROW_ASSIGN_OR_RAISE(const auto response, Head(path, cancel));
+    const auto at = ParseHttpDate(Header(response, "last-modified"));
+    if (!at.has_value()) return Confused("no date of the object");
+    return *at;
   }
 
-  ObjectWrites* writes() override { return &writes_; }
+  ObjectWrites* writes() override { return writes_.get(); }
 
   Failure Classify(const arrow::Status& status) const override {
-    const auto known = FailureOf(status);
-    return known.has_value() ? *known : reads_->Classify(status);
+    return FailureOf(status).value_or(Failure::kFinal);
   }
 
  private:
-  const std::shared_ptr<ObjectClient> reads_;
-  S3Writes writes_;
+  arrow::Result<HttpResponse> Head(const std::string& path, const CancelToken& cancel) {
+    S3Request request;
+    request.method = "HEAD";
+    request.path = path;
+    return requests_->Send(request, cancel);
+  }
+
+  arrow::Result<S3Listing> ListPage(const std::string& bucket, const std::string& prefix,
+                                    const std::string& token, const CancelToken& cancel) {
+    S3Request request;
+    request.path = bucket;
+    request.query = "?";
+    if (!token.empty()) request.query += "continuation-token=" + PercentEncode(token) + "&";
+    request.query += "delimiter=%2F&encoding-type=url&list-type=2&prefix=" + PercentEncode(prefix);
+    request.max_body_bytes = kMaxListBytes;
+    ARROW_ASSIGN_OR_RAISE(const auto response, requests_->Send(request, cancel));
+    auto listing = S3Listing::Parse(response.body, prefix);
+    if (listing.ok()) return listing;
+    return MakeFailure(Failure::kFinal, listing.status().message());
+  }
+
+  const std::shared_ptr<S3Requests> requests_;
+  const std::unique_ptr<ObjectWrites> writes_;
 };
 
 }  // namespace
 
-std::shared_ptr<ObjectClient> MakeS3Client(std::shared_ptr<ObjectClient> reads, S3Access access) {
-  return std::make_shared<S3Client>(std::move(reads), std::move(access));
+std::shared_ptr<ObjectClient> MakeS3Client(S3Access access) {
+  return std::make_shared<S3Client>(std::move(access));
 }
 
-std::string S3Url(const S3Access& access, std::string_view path) {
-  const size_t slash = std::min(path.find('/'), path.size());
-  const std::string bucket(path.substr(0, slash));
-  const std::string key = PercentEncode(path.substr(slash), /*keep_slashes=*/true);
-  const bool is_amazon = access.endpoint.authority.empty();
-  const std::string authority =
-      is_amazon ? AuthorityOf(access.region) : std::string(access.endpoint.authority);
-  // A certificate for *.s3.amazonaws.com does not hold for a bucket with dots in its name.
-  const bool in_host =
-      access.virtual_hosted || (is_amazon && bucket.find('.') == std::string::npos);
-  return access.endpoint.scheme + "://" +
-         (in_host ? bucket + "." + authority : authority + "/" + bucket) + key;
-}
-
-std::string XmlText(std::string_view xml, std::string_view element) {
-  std::string open = "<";
-  open.append(element).append(">");
-  const size_t begin = xml.find(open);
-  if (begin == xml.npos) return "";
-  xml.remove_prefix(begin + open.size());
-  const size_t end = xml.find('<');
-  return end == xml.npos ? "" : UnescapeXml(xml.substr(0, end));
-}
-
-arrow::Status S3Refusal(int http_status, std::string_view body) {
-  const auto code = XmlText(body, "Code");
-  std::string message = "HTTP status " + std::to_string(http_status);
-  for (const auto& part : {code, XmlText(body, "Message")}) {
-    if (!part.empty()) message += ", " + part.substr(0, kMaxReasonBytes);
+std::optional<int64_t> ParseHttpDate(std::string_view text) {
+  constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  constexpr size_t kLength = std::string_view("Fri, 27 Nov 2026 18:20:00 GMT").size();
+  if (text.size() != kLength || !text.ends_with(" GMT")) return std::nullopt;
+  const auto number = [&](size_t begin, size_t size) {
+    auto digits = text.substr(begin, size);
+    const auto taken = TakeNumber(&digits);
+    return digits.empty() ? taken : std::nullopt;
+  };
+  const auto day = number(5, 2);
+  const auto year = number(12, 4);
+  const auto hour = number(17, 2);
+  const auto minute = number(20, 2);
+  const auto second = number(23, 2);
+  const auto month = std::ranges::find(kMonths, text.substr(8, 3)) - kMonths.begin();
+  if (!day || !year || !hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60) {
+    return std::nullopt;
   }
-  if (code == "NoSuchBucket") {
-    return arrow::internal::StatusFromErrno(ENOENT, arrow::StatusCode::IOError, message);
-  }
-  auto failure = Failure::kFinal;
-  if (http_status == 429 || http_status == 503 || code == "SlowDown") {
-    failure = Failure::kThrottled;
-  } else if (http_status == 501) {
-    return arrow::Status::NotImplemented(message);
-  } else if (http_status >= 500 || http_status == 408 || code == "RequestTimeout" ||
-             // Another write of the object is in progress.
-             http_status == 409) {
-    failure = Failure::kTransient;
-  }
-  return MakeFailure(failure, std::move(message));
+  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
+                                         std::chrono::month(static_cast<unsigned>(month) + 1),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!date.ok()) return std::nullopt;
+  const auto at = std::chrono::sys_days(date) + std::chrono::hours(*hour) +
+                  std::chrono::minutes(*minute) + std::chrono::seconds(*second);
+  return std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
 }
 
 }  // namespace croupier::storage

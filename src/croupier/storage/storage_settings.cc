@@ -40,6 +40,20 @@ const auto& known_options = *new std::vector<Option>{
                    "aws_endpoint_url_s3"}},
     {.spellings = {"aws_virtual_hosted_style_request", "virtual_hosted_style_request"}},
     {.spellings = {"aws_skip_signature", "skip_signature", "anonymous", "aws_anonymous"}},
+    {.spellings = {"aws_profile", "aws_default_profile"}},
+    {.spellings = {"aws_config_file"}},
+    {.spellings = {"aws_shared_credentials_file"}},
+    {.spellings = {"aws_role_arn"}},
+    {.spellings = {"aws_role_session_name"}},
+    {.spellings = {"aws_web_identity_token_file"}},
+    {.spellings = {"aws_container_credentials_relative_uri"}},
+    {.spellings = {"aws_container_credentials_full_uri"}},
+    {.spellings = {"aws_container_authorization_token"}, .is_secret = true},
+    {.spellings = {"aws_container_authorization_token_file"}},
+    {.spellings = {"aws_ec2_metadata_disabled"}},
+    {.spellings = {"aws_ec2_metadata_service_endpoint", "aws_metadata_endpoint"}},
+    {.spellings = {"aws_endpoint_url_sts"}},
+    {.spellings = {"aws_ca_bundle"}},
     {.spellings = {"aws_conditional_put", "conditional_put"}},
     {.spellings = {"aws_server_side_encryption", "server_side_encryption"}},
     {.spellings = {"aws_sse_kms_key_id", "sse_kms_key_id"}},
@@ -116,14 +130,8 @@ constexpr std::string_view kIgnored[] = {
 
 // Known to lance, and not obeyed: to go on without them would reach another place, or none.
 constexpr std::string_view kUnsupported[] = {
-    "aws_container_credentials_full_uri",
-    "aws_container_credentials_relative_uri",
-    "aws_metadata_endpoint",
-    "aws_profile",
     "aws_request_payer",
-    "aws_role_arn",
     "aws_sse_customer_key_base64",
-    "aws_web_identity_token_file",
     "azure_federated_token_file",
     "azure_msi_endpoint",
     "azure_storage_token",
@@ -238,14 +246,18 @@ void StorageSettings::AddEnvironment() {
   }
 }
 
-std::optional<StorageSettings::Found> StorageSettings::Find(const char* option) const {
-  for (const auto* values : {&options_, &environment_}) {
-    for (const auto spelling : OptionNamed(option).spellings) {
-      const auto found = values->find(std::string(spelling));
-      if (found != values->end()) return Found{found->first, found->second};
-    }
+std::optional<StorageSettings::Found> StorageSettings::FindIn(const StorageOptions& values,
+                                                              const char* option) const {
+  for (const auto spelling : OptionNamed(option).spellings) {
+    const auto found = values.find(std::string(spelling));
+    if (found != values.end()) return Found{found->first, found->second};
   }
   return std::nullopt;
+}
+
+std::optional<StorageSettings::Found> StorageSettings::Find(const char* option) const {
+  auto found = FindIn(options_, option);
+  return found.has_value() ? found : FindIn(environment_, option);
 }
 
 std::string StorageSettings::Text(const char* option) const {
@@ -367,17 +379,44 @@ arrow::Status StorageSettings::ReadForWrites(S3Settings* settings) const {
   return arrow::Status::OK();
 }
 
+arrow::Status StorageSettings::ReadLookup(AwsLookup* lookup) const {
+  lookup->profile = Text("aws_profile");
+  lookup->config_file = Text("aws_config_file");
+  lookup->credentials_file = Text("aws_shared_credentials_file");
+  lookup->role_arn = Text("aws_role_arn");
+  lookup->role_session_name = Text("aws_role_session_name");
+  lookup->web_identity_token_file = Text("aws_web_identity_token_file");
+  lookup->container_relative_uri = Text("aws_container_credentials_relative_uri");
+  lookup->container_full_uri = Text("aws_container_credentials_full_uri");
+  lookup->container_token = Text("aws_container_authorization_token");
+  lookup->container_token_file = Text("aws_container_authorization_token_file");
+  lookup->metadata_endpoint = Text("aws_ec2_metadata_service_endpoint");
+  lookup->sts_endpoint = Text("aws_endpoint_url_sts");
+  return ReadFlag("aws_ec2_metadata_disabled", &lookup->is_metadata_disabled);
+}
+
 arrow::Result<S3Settings> StorageSettings::ForS3() const {
   S3Settings settings;
   ARROW_ASSIGN_OR_RAISE(settings.client, ForClient());
-  settings.access_key_id = Text("aws_access_key_id");
-  settings.secret_access_key = Text("aws_secret_access_key");
-  settings.session_token = Text("aws_session_token");
+  // What is given says whose keys these are: parts of others' do not belong to them.
+  const bool is_given = FindIn(options_, "aws_access_key_id").has_value() ||
+                        FindIn(options_, "aws_secret_access_key").has_value();
+  if (is_given || !FindIn(options_, "aws_profile").has_value()) {
+    const auto text = [&](const char* option) {
+      const auto found = FindIn(is_given ? options_ : environment_, option);
+      return found.has_value() ? found->value : "";
+    };
+    settings.access_key_id = text("aws_access_key_id");
+    settings.secret_access_key = text("aws_secret_access_key");
+    settings.session_token = text("aws_session_token");
+  }
   if (settings.access_key_id.empty() != settings.secret_access_key.empty()) {
     return arrow::Status::Invalid(
         "the storage options aws_access_key_id and aws_secret_access_key go together; only ",
         settings.access_key_id.empty() ? "the second" : "the first", " is given");
   }
+  ARROW_RETURN_NOT_OK(ReadLookup(&settings.lookup));
+  settings.client.ca_file = Text("aws_ca_bundle");
   ARROW_RETURN_NOT_OK(ReadFlag("aws_skip_signature", &settings.anonymous));
   settings.region = Text("aws_region");
   ARROW_ASSIGN_OR_RAISE(settings.endpoint, EndpointOf("aws_endpoint", settings.client));

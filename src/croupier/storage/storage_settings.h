@@ -27,6 +27,7 @@ struct ClientSettings {
   double request_timeout_seconds = 30;
   bool allow_http = false;
   bool verify_certificates = true;
+  std::string ca_file;  ///< for S3; empty: the certificates of the system
 };
 
 /// Where an endpoint is: "http://localhost:9000" is {"http", "localhost:9000"}.
@@ -35,11 +36,30 @@ struct Endpoint {
   std::string authority;  ///< host, perhaps with a port; empty for the service's own
 };
 
+/// Where keys for AWS are looked for, by the variables that its SDKs know. What is empty has the
+/// SDKs' default.
+struct AwsLookup {
+  std::string profile;
+  std::string config_file;
+  std::string credentials_file;
+  std::string role_arn;  ///< with a file of a web identity
+  std::string role_session_name;
+  std::string web_identity_token_file;
+  std::string container_relative_uri;
+  std::string container_full_uri;
+  std::string container_token;
+  std::string container_token_file;
+  bool is_metadata_disabled = false;
+  std::string metadata_endpoint;
+  std::string sts_endpoint;
+};
+
 struct S3Settings {
   ClientSettings client;
-  std::string access_key_id;  ///< empty: the chain of AWS (environment, profile, machine)
+  std::string access_key_id;  ///< empty: as `lookup` says
   std::string secret_access_key;
   std::string session_token;
+  AwsLookup lookup;
   bool anonymous = false;
   std::string region;  ///< empty: that of the bucket
   Endpoint endpoint;
@@ -102,9 +122,11 @@ class StorageSettings {
     std::string value;
   };
   std::optional<Found> Find(const char* option) const;
+  std::optional<Found> FindIn(const StorageOptions& values, const char* option) const;
   std::string Text(const char* option) const;
   arrow::Status ReadFlag(const char* option, bool* value) const;
   arrow::Status ReadForWrites(S3Settings* settings) const;
+  arrow::Status ReadLookup(AwsLookup* lookup) const;
   arrow::Status ReadSeconds(const char* option, double* value) const;
   arrow::Result<Endpoint> EndpointOf(const char* option, const ClientSettings& client) const;
 

@@ -33,7 +33,8 @@ class FaultyObject : public ClientObject {
 
   int64_t size_bytes() const override { return std::ssize(bytes_); }
 
-  arrow::Result<int64_t> ReadAt(int64_t offset_bytes, std::span<uint8_t> destination) override {
+  arrow::Result<int64_t> ReadAt(int64_t offset_bytes, std::span<uint8_t> destination,
+                                const CancelToken& /*cancel*/) override {
     ARROW_ASSIGN_OR_RAISE(const int64_t max_bytes, service_->Meet("read"));
     const int64_t count =
         std::min({max_bytes, std::ssize(destination), size_bytes() - offset_bytes});
@@ -144,8 +145,9 @@ class FaultyClient : public ObjectClient {
 
   ObjectWrites* writes() override { return &writes_; }
 
-  arrow::Result<std::shared_ptr<ClientObject>> Open(
-      const std::string& path, std::optional<int64_t> known_size_bytes) override {
+  arrow::Result<std::shared_ptr<ClientObject>> Open(const std::string& path,
+                                                    std::optional<int64_t> known_size_bytes,
+                                                    const CancelToken& /*cancel*/) override {
     if (!known_size_bytes.has_value()) ARROW_RETURN_NOT_OK(service_->Meet("open"));
     const auto objects = service_->objects();
     const auto found = objects.find(path);
@@ -154,7 +156,8 @@ class FaultyClient : public ObjectClient {
   }
 
   arrow::Status List(const std::string& directory,
-                     const std::function<bool(std::string_view, bool)>& visit) override {
+                     const std::function<bool(std::string_view, bool)>& visit,
+                     const CancelToken& /*cancel*/) override {
     ARROW_RETURN_NOT_OK(service_->Meet("list"));
     std::map<std::string, bool> entries;
     for (const auto& [path, bytes] : service_->objects()) {
@@ -169,7 +172,8 @@ class FaultyClient : public ObjectClient {
     return arrow::Status::OK();
   }
 
-  arrow::Result<int64_t> ModifiedAt(const std::string& path) override {
+  arrow::Result<int64_t> ModifiedAt(const std::string& path,
+                                    const CancelToken& /*cancel*/) override {
     ARROW_RETURN_NOT_OK(service_->Meet("modified at"));
     return service_->objects().contains(path) ? arrow::Result<int64_t>(kModifiedAt)
                                               : NotFound(path);
