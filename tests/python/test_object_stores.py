@@ -342,6 +342,32 @@ print("end")
     assert run_with_store(tmp_path, script, s3, monkeypatch, timeout=30 + 5 * forks) == "end\n"
 
 
+def test_a_child_of_a_process_that_read_azure_is_told_to_spawn_and_ends(
+    tmp_path, stores, monkeypatch
+):
+    if "azure" not in stores:
+        pytest.skip("azurite-blob is not on the PATH")
+    script = f"""
+{OPEN}
+first = table.to_arrow()
+for use in (True, False):
+    pid = os.fork()
+    if pid == 0:
+        if use:
+            try:
+                table.to_arrow()
+            except NotImplementedError as error:
+                assert "spawn or forkserver" in str(error)
+            else:
+                sys.exit(1)
+        sys.exit(0)
+    assert os.waitpid(pid, 0)[1] == 0, use
+assert table.to_arrow().equals(first)
+print("end")
+"""
+    assert run_with_store(tmp_path, script, stores["azure"], monkeypatch) == "end\n"
+
+
 def test_a_child_can_be_the_first_to_use_s3(tmp_path, s3, monkeypatch):
     script = f"""
 import os, sys

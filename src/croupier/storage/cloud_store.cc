@@ -1,7 +1,10 @@
 #include "croupier/storage/cloud_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -14,6 +17,7 @@
 #include <arrow/filesystem/azurefs.h>
 #include <arrow/filesystem/filesystem.h>
 #include <arrow/filesystem/gcsfs.h>
+#include <unistd.h>
 
 #include "croupier/base/process_local.h"
 #include "croupier/storage/arrow_client.h"
@@ -58,7 +62,50 @@ FileSystemResult MakeGcsFileSystem(const GcsSettings& settings) {
   return arrow::fs::GcsFileSystem::Make(options);
 }
 
+// The client of Azure keeps its connections, and a thread, in one pool of the process. A child of a
+// process that has used it inherits them: it would share sockets with its parent, and hang when it
+// exits.
+class AzurePool {
+ public:
+  // Note that this process uses it; NotImplemented in such a child.
+  static arrow::Status Use() {
+    if (!was_used.load() || !IsInherited()) {
+      OfProcess().Get();
+      was_used.store(true);
+      return arrow::Status::OK();
+    }
+    return arrow::Status::NotImplemented(
+        "Azure cannot be read in a forked child of a process that has read it, with which it would "
+        "share connections; start workers by spawn or forkserver");
+  }
+
+  // Call once a client was made: handlers run in reverse order, and the pool is to outlive this
+  // one.
+  static void EndChildrenAtExit() {
+    if (!is_registered.exchange(true)) on_exit(OnExit, nullptr);
+  }
+
+ private:
+  struct Used {};
+  static ProcessLocal<Used>& OfProcess() {
+    static auto& used = *new ProcessLocal<Used>();
+    return used;
+  }
+  static bool IsInherited() { return OfProcess().GetIfBuilt() == nullptr; }
+
+  // A child ends without the destructors of libraries, as those of multiprocessing do anyway.
+  static void OnExit(int status, void* /*nothing*/) {
+    if (!IsInherited()) return;
+    std::fflush(nullptr);
+    _exit(status);
+  }
+
+  static inline std::atomic<bool> was_used = false;
+  static inline std::atomic<bool> is_registered = false;
+};
+
 FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
+  ARROW_RETURN_NOT_OK(AzurePool::Use());
   arrow::fs::AzureOptions options;
   options.account_name = settings.account_name;
   if (!settings.endpoint.authority.empty()) {
@@ -79,7 +126,9 @@ FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
   } else {
     ARROW_RETURN_NOT_OK(options.ConfigureDefaultCredential());
   }
-  return arrow::fs::AzureFileSystem::Make(options);
+  auto made = arrow::fs::AzureFileSystem::Make(options);
+  AzurePool::EndChildrenAtExit();
+  return made;
 }
 
 // What gives credentials is in the machine, or is not there.

@@ -155,6 +155,10 @@ TEST_P(ObjectStoreTest, IsReadInAForkedChild) {
   const auto object = store_->Open("a.txt").ValueOrDie();
   ASSERT_TRUE(ReadWhole(object, 100).ok());
   const auto result = testing::RunInForkedChild([&] {
+    // Its client would share connections with the parent's.
+    if (store_->location().starts_with("az://")) {
+      return ReadWhole(object, 100).status().IsNotImplemented() ? 0 : 1;
+    }
     const auto again = store_->Open("a.txt").ValueOrDie();
     return ReadWhole(object, 100).ValueOrDie()->ToString() == "hello world" &&
                    ReadWhole(again, 100).ok() && store_->ListFiles("d").ok()

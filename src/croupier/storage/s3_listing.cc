@@ -61,12 +61,8 @@ arrow::Result<S3Listing> S3Listing::Parse(std::string_view body, std::string_vie
     const size_t slash = name.find('/');
     listing.entries.push_back({name.substr(0, slash), slash != name.npos});
   }
-  const auto same = [](const Entry& a, const Entry& b) {
-    return a.name == b.name && a.is_directory == b.is_directory;
-  };
-  std::ranges::stable_sort(listing.entries, {},
-                           [](const Entry& entry) -> const std::string& { return entry.name; });
-  const auto repeated = std::ranges::unique(listing.entries, same);
+  std::ranges::sort(listing.entries);
+  const auto repeated = std::ranges::unique(listing.entries);
   listing.entries.erase(repeated.begin(), repeated.end());
   if (is_truncated) listing.next = std::move(token);
   return listing;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@ struct S3Listing {
   struct Entry {
     std::string name;  ///< without the prefix and slashes; empty for an object named as the prefix
     bool is_directory = false;
+    auto operator<=>(const Entry&) const = default;
   };
   std::vector<Entry> entries;  ///< in the order of their names
   /// Asks for the next page; empty if this is the last one.
