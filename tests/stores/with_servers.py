@@ -38,8 +38,15 @@ AZURE_KEY = (
 
 
 @contextmanager
-def s3_server(*, obeys_conditions: bool = True) -> Iterator[str]:
-    """Serve S3 with one bucket; gives the endpoint. What it holds is that of the process."""
+def s3_server(
+    *, obeys_conditions: bool = True, certificate: tuple[str, str] | None = None
+) -> Iterator[str]:
+    """Serve S3 with one bucket; gives the endpoint. What it holds is that of the process.
+
+    Args:
+        obeys_conditions: whether a conditional write is one.
+        certificate: files of a certificate for localhost and its key, for https.
+    """
     import boto3
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
@@ -59,17 +66,20 @@ def s3_server(*, obeys_conditions: bool = True) -> Iterator[str]:
         ),
         threaded=True,
         request_handler=MotoRequestHandler,
+        ssl_context=certificate,
     )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        endpoint = f"http://127.0.0.1:{server.server_port}"
+        scheme = "http://127.0.0.1" if certificate is None else "https://localhost"
+        endpoint = f"{scheme}:{server.server_port}"
         client = boto3.client(
             "s3",
             endpoint_url=endpoint,
             region_name=S3_OPTIONS["aws_region"],
             aws_access_key_id=S3_OPTIONS["aws_access_key_id"],
             aws_secret_access_key=S3_OPTIONS["aws_secret_access_key"],
+            verify=None if certificate is None else certificate[0],
         )
         client.create_bucket(Bucket=BUCKET)
         client.close()

@@ -16,6 +16,7 @@ TEST(ForkGateTest, NoForkHappensWhileAThreadIsInside) {
   // A lock that a child would inherit.
   std::atomic<int> num_locked = 0;
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       while (!stop) {

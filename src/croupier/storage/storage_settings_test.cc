@@ -130,6 +130,48 @@ TEST(StorageSettingsTest, TheEnvironmentGivesWhatIsNotGiven) {
   EXPECT_EQ(settings.ForS3().ValueOrDie().region, "given");
 }
 
+TEST(StorageSettingsTest, KeysAreOfOnePlace) {
+  const WithVariable key("AWS_ACCESS_KEY_ID", "theirs");
+  const WithVariable secret("AWS_SECRET_ACCESS_KEY", "their secret");
+  const WithVariable token("AWS_SESSION_TOKEN", "their token");
+  const auto read = [](const StorageOptions& options) {
+    auto settings = Make(options);
+    settings.AddEnvironment();
+    return settings.ForS3();
+  };
+  EXPECT_EQ(read({}).ValueOrDie().session_token, "their token");
+  const auto given = read({{"access_key_id", "a"}, {"secret_access_key", "b"}}).ValueOrDie();
+  EXPECT_EQ(given.access_key_id, "a");
+  EXPECT_EQ(given.session_token, "");
+  EXPECT_TRUE(read({{"access_key_id", "a"}}).status().IsInvalid());
+  // A profile that is given comes before the environment, but not before keys that are given.
+  EXPECT_EQ(read({{"aws_profile", "p"}}).ValueOrDie().access_key_id, "");
+  EXPECT_EQ(read({{"aws_profile", "p"}, {"access_key_id", "a"}, {"secret_access_key", "b"}})
+                .ValueOrDie()
+                .access_key_id,
+            "a");
+  const WithVariable profile("AWS_PROFILE", "p");
+  EXPECT_EQ(read({}).ValueOrDie().access_key_id, "theirs");
+  EXPECT_EQ(read({}).ValueOrDie().lookup.profile, "p");
+}
+
+TEST(StorageSettingsTest, WhereKeysAreLookedForIsSetByTheVariablesOfTheSdks) {
+  const auto lookup = Make({{"AWS_ROLE_ARN", "r"},
+                            {"aws_web_identity_token_file", "f"},
+                            {"aws_metadata_endpoint", "m"},
+                            {"aws_ec2_metadata_disabled", "true"},
+                            {"aws_container_authorization_token", "hunter2"}})
+                          .ForS3()
+                          .ValueOrDie()
+                          .lookup;
+  EXPECT_EQ(lookup.role_arn, "r");
+  EXPECT_EQ(lookup.web_identity_token_file, "f");
+  EXPECT_EQ(lookup.metadata_endpoint, "m");
+  EXPECT_TRUE(lookup.is_metadata_disabled);
+  EXPECT_EQ(WithoutCredentials({{"aws_container_authorization_token", "hunter2"}}),
+            StorageOptions());
+}
+
 TEST(StorageSettingsTest, OfAzureNeedAnAccountAndKeepItsKeyToIt) {
   EXPECT_TRUE(Make({}).ForAzure("").status().IsInvalid());
   EXPECT_EQ(Make({{"account_name", "a"}}).ForAzure("").ValueOrDie().account_name, "a");
