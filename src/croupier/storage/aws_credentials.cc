@@ -87,14 +87,8 @@ class RenewedCredentials : public AwsCredentials {
     State after = before;
     after.refusal = arrow::Status::OK();
     if (fetched.ok()) {
-      after.renew_at = Clock::time_point::max();
-      if (fetched->expires_at.has_value()) {
-        const auto lifetime = *fetched->expires_at - now;
-        after.renew_at = *fetched->expires_at - std::min<Clock::duration>(kAhead, lifetime / 4);
-        // A service that is itself behind may give keys again that have expired.
-        if (lifetime < Clock::duration::zero()) after.renew_at = now + kPause;
-      }
       after.keys = std::make_shared<const AwsKeys>(*std::move(fetched));
+      after.renew_at = RenewAt(*after.keys, now);
     } else if (before.keys != nullptr && !HasExpired(*before.keys)) {
       after.renew_at = now + kPause;
     } else if (FailureOf(fetched.status()) == Failure::kTransient ||
@@ -104,10 +98,18 @@ class RenewedCredentials : public AwsCredentials {
       after = {nullptr, now + kPause, fetched.status()};
     }
     const std::lock_guard lock(mutex_);
+    if (after.keys != before.keys) fetched_at_ = now;
     state_ = after;
-    if (fetched.ok()) fetched_at_ = now;
     ARROW_RETURN_NOT_OK(after.refusal);
     return after.keys;
+  }
+
+  static Clock::time_point RenewAt(const AwsKeys& keys, Clock::time_point now) {
+    if (!keys.expires_at.has_value()) return Clock::time_point::max();
+    const auto lifetime = *keys.expires_at - now;
+    // A service that is itself behind may give keys again that have expired.
+    if (lifetime < Clock::duration::zero()) return now + kPause;
+    return *keys.expires_at - std::min<Clock::duration>(kAhead, lifetime / 4);
   }
 
   const Fetch fetch_;

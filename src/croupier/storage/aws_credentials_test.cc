@@ -19,7 +19,7 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::system_clock;
 
-const CancelToken& kNever = CancelToken::Never();
+const CancelFlag kNever;
 
 TEST(FixedAwsCredentialsTest, GivesTheSameAlways) {
   const auto keys = std::make_shared<const AwsKeys>(AwsKeys{"a", "b", "", {}});
@@ -140,6 +140,7 @@ TEST_F(RenewedAwsCredentialsTest, ManyThreadsFetchOnce) {
   std::atomic<int> num_right = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(8);
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
         if (Get() == "first") ++num_right;

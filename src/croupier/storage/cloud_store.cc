@@ -65,47 +65,28 @@ FileSystemResult MakeGcsFileSystem(const GcsSettings& settings) {
 // The client of Azure keeps its connections, and a thread, in one pool of the process. A child of a
 // process that has used it inherits them: it would share sockets with its parent, and hang when it
 // exits.
-class AzurePool {
- public:
-  // Note that this process uses it; NotImplemented in such a child.
-  static arrow::Status Use() {
-    if (!was_used.load() || !IsInherited()) {
-      OfProcess().Get();
-      was_used.store(true);
-      return arrow::Status::OK();
-    }
+struct AzureUse {};
+auto& azure_use = *new ProcessLocal<AzureUse>();
+std::atomic<bool> azure_was_used = false;  // by this process, or one that it was forked from
+std::atomic<bool> azure_watches_exit = false;
+
+bool HasInheritedAzure() { return azure_was_used && azure_use.GetIfBuilt() == nullptr; }
+
+// A child ends without the destructors of libraries, as those of multiprocessing do anyway.
+void EndWithoutAzure(int status, void* /*nothing*/) {
+  if (!HasInheritedAzure()) return;
+  std::fflush(nullptr);
+  _exit(status);
+}
+
+FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
+  if (HasInheritedAzure()) {
     return arrow::Status::NotImplemented(
         "Azure cannot be read in a forked child of a process that has read it, with which it would "
         "share connections; start workers by spawn or forkserver");
   }
-
-  // Call once a client was made: handlers run in reverse order, and the pool is to outlive this
-  // one.
-  static void EndChildrenAtExit() {
-    if (!is_registered.exchange(true)) on_exit(OnExit, nullptr);
-  }
-
- private:
-  struct Used {};
-  static ProcessLocal<Used>& OfProcess() {
-    static auto& used = *new ProcessLocal<Used>();
-    return used;
-  }
-  static bool IsInherited() { return OfProcess().GetIfBuilt() == nullptr; }
-
-  // A child ends without the destructors of libraries, as those of multiprocessing do anyway.
-  static void OnExit(int status, void* /*nothing*/) {
-    if (!IsInherited()) return;
-    std::fflush(nullptr);
-    _exit(status);
-  }
-
-  static inline std::atomic<bool> was_used = false;
-  static inline std::atomic<bool> is_registered = false;
-};
-
-FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
-  ARROW_RETURN_NOT_OK(AzurePool::Use());
+  azure_use.Get();
+  azure_was_used = true;
   arrow::fs::AzureOptions options;
   options.account_name = settings.account_name;
   if (!settings.endpoint.authority.empty()) {
@@ -127,7 +108,8 @@ FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
     ARROW_RETURN_NOT_OK(options.ConfigureDefaultCredential());
   }
   auto made = arrow::fs::AzureFileSystem::Make(options);
-  AzurePool::EndChildrenAtExit();
+  // Handlers run in reverse order: what the client has constructed is destroyed later.
+  if (!azure_watches_exit.exchange(true)) on_exit(EndWithoutAzure, nullptr);
   return made;
 }
 

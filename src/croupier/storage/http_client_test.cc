@@ -23,7 +23,7 @@ using test::HttpAnswer;
 using test::ServeObjects;
 using test::TestHttpServer;
 
-const CancelToken& kNever = CancelToken::Never();
+const CancelFlag kNever;
 
 std::shared_ptr<HttpClient> MakeClient(double idle_timeout_seconds = 30) {
   HttpSettings settings;
@@ -174,6 +174,7 @@ int NumForks() {
 class Readers {
  public:
   explicit Readers(const std::shared_ptr<const ObjectStore>& store) {
+    threads_.reserve(8);
     for (int i = 0; i < 8; ++i) {
       threads_.emplace_back([this, store](const std::stop_token& stop) {
         while (!stop.stop_requested()) {

@@ -166,18 +166,16 @@ struct Started {
   std::atomic<bool> is_ending{false};
 };
 
-ProcessLocal<Started>& StartedInProcess() {
-  static auto& started = *new ProcessLocal<Started>([] {
-    const ForkGate gate;
-    return std::make_unique<Started>();
-  });
-  return started;
-}
+auto& started_in_process = *new ProcessLocal<Started>([] {
+  const ForkGate gate;
+  return std::make_unique<Started>();
+});
+std::atomic<bool> exit_is_watched = false;
 
 // TLS clears up when the process exits, and must not do so under threads that use it. In a child
 // that used nothing there is nothing to wait for.
 void EndRequests() {
-  Started* const started = StartedInProcess().GetIfBuilt();
+  Started* const started = started_in_process.GetIfBuilt();
   if (started == nullptr) return;
   // Sequentially consistent with UnderWay: one of the two sees the other.
   started->is_ending.store(true);
@@ -402,9 +400,8 @@ extern "C" __attribute__((visibility("default"))) void croupier_make_http_client
     const croupier::storage::HttpSettings* settings,
     std::shared_ptr<croupier::storage::HttpClient>* made) {
   using namespace croupier::storage;  // NOLINT(google-build-using-namespace)
-  Started& started = StartedInProcess().Get();
+  Started& started = started_in_process.Get();
   // After libcurl has started, whose own handlers run later, then. A child inherits it.
-  static std::atomic<bool> is_registered = false;
-  if (const croupier::ForkGate gate; !is_registered.exchange(true)) std::atexit(EndRequests);
+  if (const croupier::ForkGate gate; !exit_is_watched.exchange(true)) std::atexit(EndRequests);
   if (started.code == CURLE_OK) *made = std::make_shared<CurlClient>(*settings, &started);
 }

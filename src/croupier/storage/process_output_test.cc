@@ -14,7 +14,7 @@ namespace {
 
 using std::chrono::minutes;
 
-const CancelToken& kNever = CancelToken::Never();
+const CancelFlag kNever;
 
 TEST(ReadProcessOutputTest, GivesWhatACommandWrites) {
   EXPECT_EQ(ReadProcessOutput("printf 'a b'; cat", minutes(1), kNever).ValueOrDie(), "a b");

@@ -73,7 +73,7 @@ class FakeCredentials : public AwsCredentials {
   std::shared_ptr<const AwsKeys> others;
 };
 
-const CancelToken& kNever = CancelToken::Never();
+const CancelFlag kNever;
 const std::vector<uint8_t> kBytes = {'a', 'b', 'c'};
 
 class S3ClientTest : public ::testing::Test {
