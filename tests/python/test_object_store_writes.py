@@ -362,26 +362,12 @@ options = dict(word.split("=", 1) for word in words)
 def append(first):
     rows = pa.table({"id": pa.array(range(first, first + 10), pa.int64())})
     TableWriter.open(uri, storage_options=options).append(rows)
-def has(library):
-    with open("/proc/self/maps") as maps:
-        return library in maps.read()
 """
 
 
 def run_writer(tmp_path, script: str, table: croupier.Table, options: dict[str, str]) -> str:
     words = [f"{name}={value}" for name, value in options.items()]
     return run_script(tmp_path, WRITE + script, table.uri, *words)
-
-
-def test_libcurl_is_loaded_by_those_alone_who_write(tmp_path, table, s3_options):
-    script = """
-croupier.open_dataset(uri, storage_options=options).to_arrow()
-assert not has("libcurl") and not has("libcroupier_http")
-append(100)
-assert has("libcurl") and has("libcroupier_http")
-print("end")
-"""
-    assert run_writer(tmp_path, script, table, s3_options) == "end\n"
 
 
 @pytest.mark.parametrize("first", ["parent", "child"])

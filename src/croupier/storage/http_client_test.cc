@@ -141,7 +141,7 @@ TEST_F(HttpClientTest, AProcessThatEndsLeavesItsRequests) {
   const auto result = testing::RunInForkedChild([] {
     static auto& is_asked = *new std::atomic<bool>(false);
     // Not destroyed, as it would wait.
-    const auto& server = *new TestHttpServer([](const auto&) {
+    static const auto& server = *new TestHttpServer([](const auto&) {
       is_asked = true;
       while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
       return std::string();
