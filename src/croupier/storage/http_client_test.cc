@@ -137,7 +137,7 @@ TEST_F(HttpClientTest, AnAnswerThatStaysAwayIsAFailureOrIsCancelled) {
   hang = false;
 }
 
-TEST_F(HttpClientTest, AProcessThatEndsLeavesItsRequests) {
+TEST_F(HttpClientTest, AChildThatEndsLeavesItsRequests) {
   const auto result = testing::RunInForkedChild([] {
     static auto& is_asked = *new std::atomic<bool>(false);
     // Not destroyed, as it would wait.
