@@ -11,6 +11,7 @@
 #include <arrow/result.h>
 #include <nanobind/nanobind.h>
 
+#include "croupier/base/background_work.h"
 #include "croupier/base/process_local.h"
 #include "croupier/cancel.h"
 #include "status.h"
@@ -61,6 +62,7 @@ class AsyncCall : public CancelToken, public std::enable_shared_from_this<AsyncC
     return StartWork(std::move(completions),
                      [work = std::move(work),
                       convert = std::move(convert)](const CancelToken& cancel) -> Outcome {
+                       const BackgroundWork background;
                        return [result = work(cancel), convert]() -> nb::object {
                          return convert(ValueOrRaise(result));
                        };
