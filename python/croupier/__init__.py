@@ -37,9 +37,10 @@ from croupier.permutation import (
     PermutationTable,
     permutation_builder,
 )
+from croupier.query import ScanQuery, TakeQuery
 from croupier.ragged import Ragged
 from croupier.storage import io_counters
-from croupier.table import ScanQuery, Table, TakeQuery
+from croupier.table import Table
 
 if TYPE_CHECKING:
     from croupier._event_loop import run_async

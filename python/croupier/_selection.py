@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from croupier import _core
 from croupier.errors import NameNotFoundError
-from croupier.table import SYSTEM_COLUMNS, Table
 
+if TYPE_CHECKING:
+    from croupier.table import Table
+
+ROW_ID = "_rowid"
+ROW_ADDRESS = "_rowaddr"
+# What every table has beside the columns of its schema.
+SYSTEM_COLUMNS = (
+    ROW_ID,
+    ROW_ADDRESS,
+    "_rowoffset",
+    "_row_created_at_version",
+    "_row_last_updated_at_version",
+)
 # What the names of computed columns begin with in the table that computes them.
 _COMPUTED = "= "
 
@@ -107,7 +120,7 @@ class Selection:
                 raise TypeError(
                     f"column `{name}` must be an expression of SQL, not {type(expression).__name__}"
                 )
-            names[name] = f"{_COMPUTED}{expression}"
+            names[name] = f"{_COMPUTED}{name}"
             expressions[names[name]] = expression
         return self._checked(Selection(self._table, names, expressions))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -16,8 +16,10 @@ from croupier._event_loop import await_call, run_async
 from croupier.blob import BlobFile
 from croupier.edits import CleanupStats, Columns, MergeInsertBuilder, MergeResult, WriteResult
 from croupier.history import Branches, Tags
+from croupier.loader import rename_batch
+from croupier.query import ScanQuery, TakeQuery
 from croupier.rows import Progress
-from croupier.table import ScanQuery, Table, TakeQuery
+from croupier.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +36,6 @@ __all__ = [
 ]
 
 _Result = TypeVar("_Result")
-# Reads rows of some columns, beside the event loop.
-_Take = Callable[[list[str]], Awaitable[_core.ArrowBatch]]
 
 
 class AsyncBatchReader:
@@ -96,7 +96,7 @@ class AsyncQuery:
         """Use `AsyncTable.query`."""
         self._query = query
 
-    def select(self, columns: Sequence[str]) -> AsyncQuery:
+    def select(self, columns: Sequence[str] | Mapping[str, str]) -> AsyncQuery:
         """Read these columns only, as `ScanQuery.select`."""
         self._query.select(columns)
         return self
@@ -154,12 +154,11 @@ class AsyncQuery:
 class AsyncTakeQuery:
     """Chosen rows of a table, made by `AsyncTable.take_offsets` and `AsyncTable.take_row_ids`."""
 
-    def __init__(self, query: TakeQuery, take: _Take):
+    def __init__(self, query: TakeQuery):
         """Use `AsyncTable.take_offsets` or `AsyncTable.take_row_ids`."""
         self._query = query
-        self._take = take
 
-    def select(self, columns: Sequence[str]) -> AsyncTakeQuery:
+    def select(self, columns: Sequence[str] | Mapping[str, str]) -> AsyncTakeQuery:
         """Read these columns only, as `TakeQuery.select`."""
         self._query.select(columns)
         return self
@@ -176,8 +175,10 @@ class AsyncTakeQuery:
 
     async def to_arrow(self) -> pa.Table:
         """Read into a pyarrow Table."""
-        batch = await self._take(self._query._selected_columns())
-        return pa.Table.from_batches([pa.record_batch(batch)])
+        selection = self._query.selection
+        taker = await run_async(self._query.taker, selection)
+        batch = await await_call(taker.start_take, self._query.rows, selection.sources)
+        return pa.Table.from_batches([rename_batch(pa.record_batch(batch), selection.schema)])
 
     async def to_batches(self, max_batch_length: int | None = None) -> AsyncBatchReader:
         """Read as a stream of record batches, by ``async for``.
@@ -359,21 +360,11 @@ class AsyncTable:
 
     def take_offsets(self, offsets: Sequence[int]) -> AsyncTakeQuery:
         """Read rows by their place in storage order, as `Table.take_offsets`."""
-        table = self._sync_table
-
-        async def take(columns: list[str]) -> Any:
-            rows = table._identity_rows
-            if rows is None:
-                rows = await run_async(table._rows_in_order)
-            return await await_call(rows.start_take, offsets, columns)
-
-        return AsyncTakeQuery(table.take_offsets(offsets), take)
+        return AsyncTakeQuery(self._sync_table.take_offsets(offsets))
 
     def take_row_ids(self, row_ids: Sequence[int]) -> AsyncTakeQuery:
         """Read rows by their row ids, as `Table.take_row_ids`."""
-        table = self._sync_table
-        take = partial(await_call, table._source.start_take, row_ids)
-        return AsyncTakeQuery(table.take_row_ids(row_ids), take)
+        return AsyncTakeQuery(self._sync_table.take_row_ids(row_ids))
 
     async def take(
         self,
