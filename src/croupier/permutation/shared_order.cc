@@ -174,17 +174,15 @@ class SharedOrders {
   bool is_first_ = true;
 };
 
-SharedOrders& OfThisProcess() {
-  static ProcessLocal<SharedOrders> shared;
-  return shared.Get();
-}
+// Made when the library is loaded: see ProcessLocal.
+ProcessLocal<SharedOrders> shared_orders;
 
 }  // namespace
 
 arrow::Result<std::string> ShareOrder(const OrderImage& image) {
-  return OfThisProcess().Share(image);
+  return shared_orders.Get().Share(image);
 }
 
-std::string FindSharedOrder(uint64_t hash) { return OfThisProcess().Find(hash); }
+std::string FindSharedOrder(uint64_t hash) { return shared_orders.Get().Find(hash); }
 
 }  // namespace croupier::permutation
