@@ -16,7 +16,7 @@ import pytest
         ("table/a.cc", '#include "croupier/testing/golden.h"', "only tests include the room"),
         ("format/a.cc", "#include <mutex>", "knows no threads"),
         ("loader/a.cc", "#include <arrow/api.h>", "includes all of Arrow"),
-        ("storage/a.cc", "pthread_atfork(nullptr, nullptr, F);", "watches forks"),
+        ("storage/a.cc", "pthread_atfork(nullptr, nullptr, F);", "watch forks"),
         ("kitchen/a.cc", "", "kitchen is no room"),
     ],
 )

@@ -286,7 +286,9 @@ def a_batch_outlives_a_worker_that_is_killed():
     try:
         kept += list(iterator)
     except RuntimeError as error:
-        assert "killed by signal" in str(error) or "exited unexpectedly" in str(error), error
+        # By torch, or by us if a batch of the worker was still on its way.
+        words = ("killed by signal", "exited unexpectedly", "ended before its batch was received")
+        assert any(each in str(error) for each in words), error
     else:
         raise AssertionError("no error")
     for batch in kept:
