@@ -278,6 +278,7 @@ TEST(LoaderTest, AChildIsToldByThreadsOfItsOwn) {
   EXPECT_EQ(result.exit_code, 0);
   table->hold = false;
   EXPECT_TRUE(IsSequence(Drain(loader.get()), 0, 1000));
+  loader.reset();  // and with it the thread that tells
   EXPECT_EQ(num_told, 1);
 }
 
