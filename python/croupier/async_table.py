@@ -16,7 +16,6 @@ from croupier._event_loop import await_call, run_async
 from croupier.blob import BlobFile
 from croupier.edits import CleanupStats, Columns, MergeInsertBuilder, MergeResult, WriteResult
 from croupier.history import Branches, Tags
-from croupier.loader import rename_batch
 from croupier.query import ScanQuery, TakeQuery
 from croupier.rows import Progress
 from croupier.table import Table
@@ -178,7 +177,7 @@ class AsyncTakeQuery:
         selection = self._query.selection
         taker = await run_async(self._query.taker, selection)
         batch = await await_call(taker.start_take, self._query.rows, selection.sources)
-        return pa.Table.from_batches([rename_batch(pa.record_batch(batch), selection.schema)])
+        return self._query.named(batch, selection)
 
     async def to_batches(self, max_batch_length: int | None = None) -> AsyncBatchReader:
         """Read as a stream of record batches, by ``async for``.

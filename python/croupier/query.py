@@ -228,6 +228,14 @@ class TakeQuery(Query):
         self.rows = rows
         self._are_row_ids = are_row_ids
 
+    @staticmethod
+    def named(batch: _core.ArrowBatch, selection: Selection) -> pa.Table:
+        """Give what was taken, under the names of the selection."""
+        rows = pa.record_batch(batch)
+        if rows.schema.names != list(selection.columns):
+            rows = rename_batch(rows, selection.schema)
+        return pa.Table.from_batches([rows])
+
     def taker(self, selection: Selection) -> _core.TableSource | _core.Permutation:
         """Give what takes `rows`."""
         return selection.source if self._are_row_ids else self._rows_in_order(selection)
@@ -235,5 +243,4 @@ class TakeQuery(Query):
     def to_arrow(self) -> pa.Table:
         """Read into a pyarrow Table."""
         selection = self.selection
-        batch = self.taker(selection).take(self.rows, selection.sources)
-        return pa.Table.from_batches([rename_batch(pa.record_batch(batch), selection.schema)])
+        return self.named(self.taker(selection).take(self.rows, selection.sources), selection)

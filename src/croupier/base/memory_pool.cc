@@ -5,21 +5,30 @@
 #include <arrow/result.h>
 #include <arrow/status.h>
 
+#include "croupier/base/caching_pool.h"
+
 namespace croupier {
 
 namespace {
 
+// The buffers of a few batches. AddressSanitizer is to see what is used after it was freed.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int64_t kKeptBytes = 0;
+#else
+constexpr int64_t kKeptBytes = 64 << 20;
+#endif
+
 // What Arrow makes at the first call of its pools, with the first buffer and the first error, it
 // makes under locks of the compiler's: so that happens when the library is loaded, before any fork.
-arrow::MemoryPool* MakeReady() {
-  auto* const pool = arrow::system_memory_pool();
+arrow::MemoryPool* MakePool() {
+  auto* const pool = new CachingPool(kKeptBytes);
   static_cast<void>(arrow::AllocateBuffer(1, pool).ok());
   static_cast<void>(arrow::AllocateResizableBuffer(1, pool).ok());
   static_cast<void>(arrow::Status::Invalid("").detail());
   return pool;
 }
 
-arrow::MemoryPool* const pool = MakeReady();
+arrow::MemoryPool* const pool = MakePool();
 
 }  // namespace
 
