@@ -55,6 +55,7 @@ TableSource = _extension.TableSource
 TableWriter = _extension.TableWriter
 do_later = _extension.do_later
 end_calls = _extension.end_calls
+allocated_bytes = _extension.allocated_bytes
 evaluate = _extension.evaluate
 make_memory_folder = _extension.make_memory_folder
 open_database = _extension.open_database

@@ -1,5 +1,7 @@
+#include <arrow/memory_pool.h>
 #include <nanobind/stl/string.h>
 
+#include "croupier/base/memory_pool.h"
 #include "croupier/base/process_resources.h"
 #include "register.h"
 #include "status.h"
@@ -7,6 +9,9 @@
 namespace croupier::python {
 
 void RegisterConfig(nb::module_& module) {
+  module.def(
+      "allocated_bytes", [] { return DefaultMemoryPool()->bytes_allocated(); },
+      "Bytes of Arrow buffers that the library has allocated, and not freed.");
   module.def(
       "read_config",
       [] {
