@@ -92,9 +92,8 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   bool maps_to_row_ids() const;
   /// Replace positions of a split, each in [0, split_num_rows(split)), by ranks or row ids.
   ///
-  /// \return of a table that was built in this process no errors; SerializationError if its file
-  /// was
-  ///         damaged; Invalid for a split that Serialize left out
+  /// \return SerializationError if the file that the lists are mapped from was damaged; Invalid for
+  ///         a split that Serialize left out; of a table that was built in this process no errors
   arrow::Status MapPositions(int64_t split, std::span<uint64_t> positions) const;
 
   /// Tell whether a table may be the one that this orders.
@@ -137,8 +136,7 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
   /// \param base the table that it orders, to build the order again; may be null if it will not be
   /// \param kept how a kept table is opened to be read again; `at` is not looked at
   /// \return SerializationError or Invalid for other bytes; Invalid, with the remedy, if the file
-  /// is
-  ///         gone and the order cannot be made again, or has other rows now
+  ///         is gone and the order cannot be made again, or has other rows now
   static arrow::Result<std::shared_ptr<const PermutationTable>> Deserialize(
       std::string_view bytes, const std::shared_ptr<const TableSource>& base = nullptr,
       const BuildOptions& options = {}, const LanceOptions& kept = {});

@@ -81,7 +81,7 @@ def find_rank(environment: Mapping[str, str]) -> Rank:
                 "shard(num_shards, index)"
             )
         return Rank(int(size), int(rank), found)
-    names = ", ".join(f"{rank}" for rank, _ in _VARIABLES)
+    names = ", ".join(rank for rank, _ in _VARIABLES)
     return Rank(1, 0, f"default: torch.distributed is not initialized, and none of {names} is set")
 
 

@@ -11,8 +11,18 @@ namespace croupier {
 
 namespace {
 
-// The buffers of a few batches. AddressSanitizer is to see what is used after it was freed.
-#if defined(__SANITIZE_ADDRESS__)
+// AddressSanitizer is to see what is used after it was freed. clang says by __has_feature that it
+// is there, gcc by a macro.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CROUPIER_KEEPS_NOTHING
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define CROUPIER_KEEPS_NOTHING
+#endif
+
+// The buffers of a few batches.
+#if defined(CROUPIER_KEEPS_NOTHING)
 constexpr int64_t kKeptBytes = 0;
 #else
 constexpr int64_t kKeptBytes = 64 << 20;

@@ -2,8 +2,6 @@
 
 #include <arrow/type_fwd.h>
 
-#include "croupier/base/memory_pool.h"
-
 namespace croupier {
 
 /// The pool of everything that is allocated where a caller names none: a CachingPool.

@@ -36,10 +36,17 @@ struct AwsSigner {
   std::string session_token;  ///< of temporary credentials, else empty
 };
 
+struct HttpResponse {
+  int status = 0;                              ///< as 200; also that of a refusal
+  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string body;
+};
+
 /// Takes the body of an answer with the status 200 or 206 as it comes.
 struct HttpSink {
   std::span<uint8_t> destination;  ///< an answer with more bytes is an error
   size_t num_bytes = 0;            ///< what came, also if the request failed then
+  HttpResponse head = {};          ///< what they are the body of; set when the first come
 };
 
 struct HttpRequest {
@@ -54,12 +61,6 @@ struct HttpRequest {
   /// Whether it does no harm if the server is asked twice, unnoticed: libcurl sends a request again
   /// by itself if a connection that it kept breaks. If not, it gets a connection of its own.
   bool is_repeatable = true;
-};
-
-struct HttpResponse {
-  int status = 0;                              ///< as 200; also that of a refusal
-  std::map<std::string, std::string> headers;  ///< names in lower case
-  std::string body;
 };
 
 /// Sends HTTP requests, and keeps connections open between them.

@@ -121,6 +121,8 @@ TEST_F(HttpClientTest, WhatCameBeforeAConnectionBrokeIsInTheSink) {
   request.sink = &sink;
   EXPECT_EQ(FailureOf(MakeClient()->Send(request, kNever).status()), Failure::kTransient);
   EXPECT_EQ(sink.num_bytes, 3);
+  EXPECT_EQ(sink.head.status, 206);
+  EXPECT_EQ(sink.head.headers.at("content-length"), "10");
 }
 
 TEST_F(HttpClientTest, AnAnswerThatStaysAwayIsAFailureOrIsCancelled) {

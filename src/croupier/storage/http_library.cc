@@ -101,6 +101,7 @@ struct Answer {
       response.body.append(bytes);
       return true;
     }
+    if (sink->num_bytes == 0) sink->head = response;
     if (bytes.size() > sink->destination.size() - sink->num_bytes) return false;
     std::memcpy(sink->destination.data() + sink->num_bytes, bytes.data(), bytes.size());
     sink->num_bytes += bytes.size();

@@ -11,10 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include <pthread.h>
-#include <signal.h>
-
 #include "croupier/base/process_resources.h"
+#include "croupier/base/quiet_thread.h"
 #include "croupier/storage/store_tally.h"
 
 namespace croupier::storage {
@@ -125,15 +123,8 @@ struct IoScheduler::Pool {
 
   // Called with the mutex held.
   void StartThread() {
-    // Signals are for the threads of the program.
-    sigset_t all_signals;
-    sigset_t previous;
-    sigfillset(&all_signals);
-    pthread_sigmask(SIG_SETMASK, &all_signals, &previous);
     const auto thread = threads.emplace(threads.end());
-    *thread = std::thread([this, thread] { RunThread(thread); });
-    pthread_setname_np(thread->native_handle(), "croupier-io");
-    pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+    *thread = StartQuietThread("croupier-io", [this, thread] { RunThread(thread); });
   }
 
   void RunThread(std::list<std::thread>::iterator self) {

@@ -70,11 +70,11 @@ class S3Object : public ClientObject {
     if (!response.ok()) {
       // What came before the connection broke is kept.
       const bool is_broken = FailureOf(response.status()) == Failure::kTransient;
-      if (is_broken && sink.num_bytes > 0) return static_cast<int64_t>(sink.num_bytes);
-      return response.status();
+      if (!is_broken || sink.num_bytes == 0) return response.status();
     }
-    ARROW_RETURN_NOT_OK(CheckPlace(*response, offset_bytes));
-    ARROW_RETURN_NOT_OK(CheckTag(*response));
+    const HttpResponse& answer = response.ok() ? *response : sink.head;
+    ARROW_RETURN_NOT_OK(CheckPlace(answer, offset_bytes));
+    ARROW_RETURN_NOT_OK(CheckTag(answer));
     return static_cast<int64_t>(sink.num_bytes);
   }
 

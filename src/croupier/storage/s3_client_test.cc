@@ -45,6 +45,7 @@ class FakeHttp : public HttpClient {
     std::ranges::copy(answer.body, request.sink->destination.begin());
     request.sink->num_bytes = answer.body.size();
     answer.body.clear();
+    request.sink->head = answer;
     if (breaks) return MakeFailure(Failure::kTransient, "the connection broke");
     return answer;
   }
@@ -294,6 +295,19 @@ TEST_F(S3ClientTest, WhatCameBeforeAConnectionBrokeIsKept) {
   EXPECT_EQ(Read(object.get(), 6, 5).ValueOrDie(), "wor");
   Answer(206, "", {{"content-range", "bytes 6-10/11"}});
   EXPECT_EQ(Classify(Read(object.get(), 6, 5).status()), Failure::kTransient);
+}
+
+TEST_F(S3ClientTest, WhatCameBeforeAConnectionBrokeIsOfThePlaceAndTheObjectOrAnError) {
+  const auto opened = client_->Open("bucket/a", 11, kNever).ValueOrDie();
+  http_->breaks = true;
+  Answer(206, "wo", {{"content-range", "bytes 6-10/11"}, {"etag", "\"1\""}});
+  EXPECT_EQ(Read(opened.get(), 6, 5).ValueOrDie(), "wo");
+  Answer(206, "he", {{"content-range", "bytes 0-10/11"}, {"etag", "\"1\""}});
+  EXPECT_EQ(Classify(Read(opened.get(), 6, 5).status()), Failure::kFinal);
+  Answer(200, "he", {{"etag", "\"1\""}});
+  EXPECT_EQ(Classify(Read(opened.get(), 6, 5).status()), Failure::kFinal);
+  Answer(206, "wo", {{"content-range", "bytes 6-10/11"}, {"etag", "\"2\""}});
+  EXPECT_EQ(Classify(Read(opened.get(), 6, 5).status()), Failure::kFinal);
 }
 
 TEST_F(S3ClientTest, AnObjectThatIsReplacedWhileItIsReadIsAnError) {
