@@ -18,12 +18,11 @@ constexpr uintptr_t kHugePageBytes = 2 << 20;
 // Of a large block, which is filled from one end to the other, a fault for each small page costs as
 // much as filling it.
 void PreferHugePages(uint8_t* block, int64_t num_bytes) {
-  const uintptr_t begin =
-      (reinterpret_cast<uintptr_t>(block) + kHugePageBytes - 1) & ~(kHugePageBytes - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(block) + static_cast<uintptr_t>(num_bytes)) &
-                        ~(kHugePageBytes - 1);
+  const auto size = static_cast<uintptr_t>(num_bytes);
+  const uintptr_t before = -reinterpret_cast<uintptr_t>(block) % kHugePageBytes;
+  if (size < before + kHugePageBytes) return;
   // It is a hint; systems without such pages refuse it.
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  madvise(block + before, (size - before) / kHugePageBytes * kHugePageBytes, MADV_HUGEPAGE);
 }
 
 }  // namespace
@@ -42,7 +41,7 @@ CachingPool::Place CachingPool::PlaceOf(int64_t size, int64_t alignment) {
   const int64_t power = int64_t{1} << log2;
   const int64_t quarter = power / 4;
   const int64_t num_quarters = (size - 1 - power) / quarter + 1;
-  return {static_cast<size_t>(4 * (log2 - kMinLog2) + num_quarters - 1),
+  return {static_cast<size_t>(int64_t{4} * (log2 - kMinLog2) + num_quarters - 1),
           power + num_quarters * quarter};
 }
 

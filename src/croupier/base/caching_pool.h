@@ -49,7 +49,7 @@ class CachingPool : public arrow::MemoryPool {
  private:
   static constexpr int kMinLog2 = 10;
   static constexpr int kMaxLog2 = 26;
-  static constexpr size_t kNumClasses = 4 * (kMaxLog2 - kMinLog2);
+  static constexpr size_t kNumClasses = size_t{4} * (kMaxLog2 - kMinLog2);
 
   struct Class {
     std::mutex mutex;  // guards blocks; lives in a ProcessLocal

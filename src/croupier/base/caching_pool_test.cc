@@ -71,8 +71,8 @@ TEST(CachingPoolTest, WhatGrowsAndShrinksKeepsItsBytes) {
 
 TEST(CachingPoolTest, SizesThatNobodyAsksForMakeRoom) {
   CachingPool pool(kLimit);
-  std::vector<uint8_t*> blocks;
-  for (int i = 0; i < 8; ++i) blocks.push_back(AllocateFrom(&pool, 1 << 20));
+  std::vector<uint8_t*> blocks(8);
+  for (auto& block : blocks) block = AllocateFrom(&pool, 1 << 20);
   for (uint8_t* block : blocks) pool.Free(block, 1 << 20);
   EXPECT_EQ(pool.num_kept_bytes(), kLimit);
   for (int i = 0; i < 1000; ++i) pool.Free(AllocateFrom(&pool, 2 << 20), 2 << 20);
@@ -81,9 +81,9 @@ TEST(CachingPoolTest, SizesThatNobodyAsksForMakeRoom) {
 
 TEST(CachingPoolTest, ThreadsNeverShareABlock) {
   CachingPool pool(kLimit);
-  std::vector<std::thread> threads;
+  std::vector<std::thread> threads(4);
   for (uint8_t mark = 0; mark < 4; ++mark) {
-    threads.emplace_back([&pool, mark] {
+    threads[mark] = std::thread([&pool, mark] {
       for (int64_t i = 0; i < 5000; ++i) {
         const int64_t size = 2000 + i % 3000;
         uint8_t* const block = AllocateFrom(&pool, size);
@@ -102,9 +102,9 @@ TEST(CachingPoolTest, AForkedChildAllocatesWhileThreadsOfItsParentDid) {
   CachingPool pool(kLimit);
   uint8_t* const inherited = AllocateFrom(&pool, 3000);
   std::atomic<bool> stop = false;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) {
-    threads.emplace_back([&] {
+  std::vector<std::thread> threads(3);
+  for (auto& thread : threads) {
+    thread = std::thread([&] {
       while (!stop) pool.Free(AllocateFrom(&pool, 3000), 3000);
     });
   }
