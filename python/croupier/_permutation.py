@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -12,16 +11,18 @@ from typing import TYPE_CHECKING, Any, overload
 import pyarrow as pa
 
 from croupier import _core, _formats
+from croupier._permutation_description import describe, describe_as_html
 from croupier._permutation_table import (
     PermutationTable,
     pin_base_table,
     unpickle_permutation_table,
 )
 from croupier._ranks import find_shard
-from croupier._row_order import RowOrder
-from croupier._selection import Selection
+from croupier._row_order import RowOrder, check_window
+from croupier._selection import Selection, check_column_names
+from croupier._splits import find_split
 from croupier._worker_batch import worker_batch
-from croupier.errors import NameNotFoundError, VersionNotFoundError
+from croupier.errors import VersionNotFoundError
 from croupier.loader import Batches, rename_batch, start_loader
 from croupier.table import Table, is_one_row
 
@@ -117,7 +118,7 @@ class Permutation:
                 )
             return cls(base_table, None, RowOrder())
         asked: list[Any] = list(split) if several else [0 if split is None else split]  # type: ignore[arg-type]
-        splits = tuple(_split_number(each, opened) for each in asked)
+        splits = tuple(find_split(each, opened) for each in asked)
         if not splits:
             raise ValueError("at least one split must be given")
         if len(set(splits)) != len(splits):
@@ -181,7 +182,7 @@ class Permutation:
         """
         if isinstance(columns, Mapping):
             return self._with_selection(self._selection.compute(columns))
-        return self._with_selection(self._selection.select(_column_names(columns)))
+        return self._with_selection(self._selection.select(check_column_names(columns)))
 
     def remove_columns(self, columns: Sequence[str]) -> Permutation:
         """Keep all columns but these; names that are not there are ignored.
@@ -189,7 +190,7 @@ class Permutation:
         Raises:
             ValueError: if no column is left.
         """
-        return self._with_selection(self._selection.remove(_column_names(columns)))
+        return self._with_selection(self._selection.remove(check_column_names(columns)))
 
     def rename_column(self, old_name: str, new_name: str) -> Permutation:
         """Rename a column, which moves to the end.
@@ -461,48 +462,11 @@ class Permutation:
         """Read rows, formatted as one batch: what a DataLoader asks for."""
         return worker_batch(self.take_offsets(indices))
 
-    def _described(self) -> list[str]:
-        """What this is, in parts."""
-        columns = ", ".join(
-            name if name == column else f"{name} = {column}"
-            for name, column in self._selection.columns.items()
-        )
-        parts = [f"{self.num_rows:,} rows × {self.num_columns} columns ({columns})"]
-        if self.offset is not None or self.limit is not None:
-            begin, end = self._window()
-            parts.append(f"positions {begin:,} to {end:,} of {self._rows.num_rows:,}")
-        if self.permutation_table is None:
-            parts.append("in storage order")
-        else:
-            names = self.permutation_table.split_names
-            for split in self._order.splits:
-                name = f"'{names[split]}' ({split} of {len(names)})" if names else split
-                parts.append(f"split {name}")
-            parts.append(f"order {self.permutation_table.order_id}")
-        parts += self._order.describe_steps()
-        parts.append(f"format {_formats.format_name(self.transform_fn)}")
-        parts.append(f"batches of {self.batch_size:,}")
-        if left_out := self.num_rows % self.batch_size:
-            parts.append(f"of which a loop leaves out the last {left_out:,} rows")
-        return parts
-
     def __repr__(self) -> str:
-        table = self.base_table
-        return f"<croupier.Permutation of '{table.name}' version {table.version}: " + (
-            ", ".join(self._described()) + ">"
-        )
+        return describe(self)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(field.name)}</td><td>{html.escape(str(field.type))}</td></tr>"
-            for field in self.schema
-        )
-        _, *parts = self._described()
-        return (
-            f"<p>{self.num_rows:,} rows of <b>{html.escape(self.base_table.name)}</b> version "
-            f"{self.base_table.version}: {html.escape(', '.join(parts))}</p>"
-            f"<table><tr><th>column</th><th>type</th></tr>{rows}</table>"
-        )
+        return describe_as_html(self)
 
     def __getstate__(self) -> dict[str, Any]:
         table = self.permutation_table
@@ -576,26 +540,7 @@ class Permutation:
         return self._copy(_order=order, _rows=rows, offset=None, limit=None)
 
     def _with_window(self, offset: int | None, limit: int | None) -> Permutation:
-        num_rows = self._rows.num_rows
-        for name, value in (("skip", offset), ("take", limit)):
-            if value is not None and value < 0:
-                raise OverflowError(f"with_{name} of a negative number of rows: {value}")
-        begin, size = offset or 0, limit or 0
-        if begin > num_rows:
-            raise ValueError(
-                f"Offset is greater than the number of rows in the permutation table: {begin} of "
-                f"{num_rows}"
-            )
-        if size > num_rows:
-            raise ValueError(
-                f"Limit is greater than the number of rows in the permutation table: {size} of "
-                f"{num_rows}"
-            )
-        if begin + size > num_rows:
-            raise ValueError(
-                "Offset + limit is greater than the number of rows in the permutation table: "
-                f"{begin} + {size} of {num_rows}"
-            )
+        check_window(offset, limit, self._rows.num_rows)
         return self._copy(offset=offset, limit=limit)
 
     def _window(self) -> tuple[int, int]:
@@ -624,34 +569,6 @@ class Permutation:
             num_threads=num_threads,
             prefetch_bytes=prefetch_bytes,
         )
-
-
-def _split_number(split: str | int, permutation_table: PermutationTable) -> int:
-    if isinstance(split, int):
-        num_splits = len(permutation_table.split_sizes)
-        if not -num_splits <= split < num_splits:
-            raise IndexError(f"split out of range: {split} of {num_splits}")
-        return split + num_splits if split < 0 else split
-    if not isinstance(split, str):
-        raise TypeError(f"Invalid split: {split}")
-    names = permutation_table.split_names
-    if not names:
-        raise NameNotFoundError(
-            f"Cannot create a permutation on split `{split}` because no split names are "
-            "defined in the permutation table"
-        )
-    if split not in names:
-        raise NameNotFoundError(
-            f"Cannot create a permutation on split `{split}` because split `{split}` is not "
-            f"defined in the permutation table; the splits are: {', '.join(names)}"
-        )
-    return names.index(split)
-
-
-def _column_names(columns: Sequence[str]) -> list[str]:
-    if isinstance(columns, str):
-        raise TypeError(f"expected a list of column names, not the string {columns!r}")
-    return list(columns)
 
 
 def _check_batch_size(batch_size: int) -> None:

@@ -55,3 +55,32 @@ class RowOrder:
     def describe_steps(self) -> list[str]:
         """Describe the steps for people."""
         return [f"{name}({', '.join(map(repr, arguments))})" for name, arguments in self.steps]
+
+
+def check_window(offset: int | None, limit: int | None, num_rows: int) -> None:
+    """Check that the rows of an order have those between skip and take.
+
+    Args:
+        offset: how many are skipped.
+        limit: how many are taken; None for all others.
+        num_rows: how many there are.
+    """
+    for name, value in (("skip", offset), ("take", limit)):
+        if value is not None and value < 0:
+            raise OverflowError(f"with_{name} of a negative number of rows: {value}")
+    begin, size = offset or 0, limit or 0
+    if begin > num_rows:
+        raise ValueError(
+            f"Offset is greater than the number of rows in the permutation table: {begin} of "
+            f"{num_rows}"
+        )
+    if size > num_rows:
+        raise ValueError(
+            f"Limit is greater than the number of rows in the permutation table: {size} of "
+            f"{num_rows}"
+        )
+    if begin + size > num_rows:
+        raise ValueError(
+            "Offset + limit is greater than the number of rows in the permutation table: "
+            f"{begin} + {size} of {num_rows}"
+        )

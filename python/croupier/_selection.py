@@ -27,6 +27,13 @@ SYSTEM_COLUMNS = (
 _COMPUTED = "= "
 
 
+def check_column_names(columns: Sequence[str]) -> list[str]:
+    """Refuse one name, whose characters would be taken for names."""
+    if isinstance(columns, str):
+        raise TypeError(f"expected a list of column names, not the string {columns!r}")
+    return list(columns)
+
+
 class Selection:
     """Columns of a table, fields of structs, and expressions, under names. Immutable.
 

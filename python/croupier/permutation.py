@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from croupier._permutation import DEFAULT_BATCH_SIZE, Permutation
 from croupier._permutation_builder import PermutationBuilder, permutation_builder
 from croupier._permutation_table import PermutationTable, pin_base_table
+from croupier._splits import check_split_number
 from croupier.errors import NameNotFoundError
 from croupier.table import Table
 
@@ -67,7 +68,7 @@ class Permutations:
             IndexError: if there is no such split.
         """
         return Permutation.from_tables(
-            self.base_table, self.permutation_table, self._check_index(index)
+            self.base_table, self.permutation_table, check_split_number(index, len(self))
         )
 
     def join(self, splits: Sequence[str | int], *, interleave: bool = True) -> Permutation:
@@ -106,7 +107,7 @@ class Permutations:
 
     def _number_of(self, split: str | int) -> int:
         if isinstance(split, int):
-            return self._check_index(split)
+            return check_split_number(split, len(self))
         if split not in self.split_dict:
             known = ", ".join(self.split_names) or "(none)"
             raise NameNotFoundError(f"No split named `{split}` found; the splits are: {known}")
@@ -138,8 +139,3 @@ class Permutations:
 
     def __reduce__(self) -> tuple[type[Permutations], tuple[Table, PermutationTable]]:
         return Permutations, (self.base_table, self.permutation_table)
-
-    def _check_index(self, index: int) -> int:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"split out of range: {index} of {len(self)}")
-        return index + len(self) if index < 0 else index

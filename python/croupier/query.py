@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from croupier import _core
-from croupier._selection import ROW_ADDRESS, ROW_ID, Selection
+from croupier._selection import ROW_ADDRESS, ROW_ID, Selection, check_column_names
 from croupier.loader import rename_batch, start_loader
 
 if TYPE_CHECKING:
@@ -52,13 +52,14 @@ class Query:
             >>> table.search().select({"twice": "x * 2", "x": "x"}).to_list()
             [{'twice': 4, 'x': 2}, {'twice': 6, 'x': 3}]
         """
-        if isinstance(columns, str):
-            raise TypeError(f"expected a list of column names, not the string {columns!r}")
         if isinstance(columns, Mapping):
             computed = Selection.of_all(self._table).compute(columns)
             self._columns, self._expressions = computed.columns, computed.expressions
         else:
-            self._columns, self._expressions = {name: name for name in columns}, {}
+            self._columns, self._expressions = (
+                {name: name for name in check_column_names(columns)},
+                {},
+            )
         return self
 
     def with_row_id(self: _Query, with_row_id: bool = True) -> _Query:
