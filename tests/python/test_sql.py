@@ -5,7 +5,9 @@ import math
 import lance
 import pyarrow as pa
 import pytest
-from sql_expressions import AGREE, FILTERS, SQL_ONLY, make_table
+from sql_expressions import AGREE
+from sql_single_expressions import FILTERS, SQL_ONLY
+from sql_table import make_table
 
 from croupier import _core
 
