@@ -21,10 +21,6 @@
 namespace croupier::table {
 namespace {
 
-bool Mentions(const arrow::Status& status, const std::string& text) {
-  return status.message().find(text) != std::string::npos;
-}
-
 Expression Parsed(const std::string& text) { return Expression::Parse(text).ValueOrDie(); }
 
 // x counts from 0, null in every fifth row; y is x / 7, of 20,000 rows.

@@ -17,10 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using format::test::Message;
 
-bool Mentions(const arrow::Status& status, const std::string& text) {
-  return status.message().find(text) != std::string::npos;
-}
-
 std::vector<uint64_t> NumbersOf(const std::vector<TableVersion>& versions) {
   std::vector<uint64_t> numbers;
   for (const auto& each : versions) numbers.push_back(each.version);

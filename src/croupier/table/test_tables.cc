@@ -131,6 +131,10 @@ std::shared_ptr<arrow::RecordBatch> TakeRows(const arrow::Table& rows,
                                   indices->length(), std::move(arrays));
 }
 
+bool Mentions(const arrow::Status& status, const std::string& text) {
+  return status.message().find(text) != std::string::npos;
+}
+
 Message FieldMessage(int32_t id, const std::string& name, const std::string& logical_type) {
   return Message()
       .Text(2, name)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <arrow/result.h>
+#include <arrow/status.h>
 #include <arrow/type_fwd.h>
 
 #include "croupier/format/wire/test_messages.h"
@@ -49,6 +50,9 @@ arrow::Result<std::shared_ptr<arrow::Table>> ScanAll(const TableSource& table,
 std::shared_ptr<arrow::RecordBatch> TakeRows(const arrow::Table& rows,
                                              std::span<const uint64_t> ranks,
                                              const std::vector<std::string>& columns);
+
+/// Whether the message of a status has this text in it.
+bool Mentions(const arrow::Status& status, const std::string& text);
 
 /// A field of a hand-made manifest.
 format::test::Message FieldMessage(int32_t id, const std::string& name,
