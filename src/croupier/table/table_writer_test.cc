@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <thread>
 #include <utility>
@@ -24,127 +22,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "croupier/database.h"
-#include "croupier/storage/memory_store.h"
 #include "croupier/table/test_tables.h"
+#include "croupier/table/test_written_tables.h"
 #include "croupier/testing/child_process.h"
 #include "croupier/testing/golden.h"
 
-namespace croupier {
+namespace croupier::table {
 namespace {
 
-using Rows = std::vector<std::pair<int64_t, std::string>>;
-
-std::shared_ptr<arrow::Schema> TwoColumns() {
-  return arrow::schema({arrow::field("id", arrow::int64()), arrow::field("text", arrow::utf8())});
-}
-
-std::shared_ptr<arrow::RecordBatch> BatchOf(const Rows& rows) {
-  arrow::Int64Builder ids;
-  arrow::StringBuilder texts;
-  for (const auto& [id, text] : rows) {
-    EXPECT_TRUE(ids.Append(id).ok());
-    EXPECT_TRUE(texts.Append(text).ok());
-  }
-  return arrow::RecordBatch::Make(TwoColumns(), std::ssize(rows),
-                                  {ids.Finish().ValueOrDie(), texts.Finish().ValueOrDie()});
-}
-
-std::shared_ptr<arrow::RecordBatchReader> StreamOf(arrow::RecordBatchVector batches) {
-  const auto schema = batches[0]->schema();
-  return arrow::RecordBatchReader::Make(std::move(batches), schema).ValueOrDie();
-}
-
-std::shared_ptr<arrow::RecordBatchReader> StreamOf(const Rows& rows) {
-  return StreamOf(arrow::RecordBatchVector{BatchOf(rows)});
-}
-
-std::string TextOf(int64_t id, std::string text = "t") { return text.append(std::to_string(id)); }
-
-// Rows first … end - 1, with texts that tell them.
-Rows Range(int64_t first, int64_t end, const std::string& text = "t") {
-  Rows rows;
-  for (int64_t id = first; id < end; ++id) rows.emplace_back(id, TextOf(id, text));
-  return rows;
-}
-
-std::shared_ptr<arrow::Table> Scan(const TableSource& source, std::vector<std::string> columns) {
-  ScanOptions options;
-  options.columns = std::move(columns);
-  const auto table = table::ScanAll(source, options);
-  EXPECT_TRUE(table.ok()) << table.status();
-  return table.ok() ? *table : nullptr;
-}
-
-std::vector<uint64_t> NumbersOf(const TableSource& source, const std::string& column) {
-  std::vector<uint64_t> numbers;
-  const auto table = Scan(source, {column});
-  for (const auto& chunk : table->column(0)->chunks()) {
-    const auto& array = static_cast<const arrow::UInt64Array&>(*chunk);
-    numbers.insert(numbers.end(), array.raw_values(), array.raw_values() + array.length());
-  }
-  return numbers;
-}
-
-Rows RowsOf(const TableSource& source) {
-  const auto table = Scan(source, {"id", "text"});
-  Rows rows;
-  const auto batch = table->CombineChunksToBatch().ValueOrDie();
-  const auto& ids = static_cast<const arrow::Int64Array&>(*batch->column(0));
-  const auto& texts = static_cast<const arrow::StringArray&>(*batch->column(1));
-  for (int64_t i = 0; i < batch->num_rows(); ++i) {
-    rows.emplace_back(ids.Value(i), texts.GetString(i));
-  }
-  return rows;
-}
-
-// Parameter: whether in memory.
-class TableWriterTest : public ::testing::TestWithParam<bool> {
- protected:
-  std::shared_ptr<const TableSource> Open(const VersionRef& at = {}) const {
-    LanceOptions options;
-    options.at = at;
-    return OpenLanceTable(uri_, options).ValueOrDie();
-  }
-  Rows Read(const VersionRef& at = {}) const { return RowsOf(*Open(at)); }
-  std::unique_ptr<TableWriter> Writer() const { return TableWriter::Open(uri_).ValueOrDie(); }
-
-  WriteResult Create(const Rows& rows, int64_t max_rows_per_file = 1 << 20,
-                     bool stable_row_ids = false) const {
-    CreateOptions options;
-    options.max_rows_per_file = max_rows_per_file;
-    options.stable_row_ids = stable_row_ids;
-    return TableWriter::Create(uri_, StreamOf(rows), options).ValueOrDie();
-  }
-
-  // The addresses of the rows that `condition` chooses by their id.
-  static std::vector<uint64_t> Find(const TableSource& source,
-                                    const std::function<bool(int64_t)>& condition) {
-    const auto batch = Scan(source, {"id", kRowAddressColumn})->CombineChunksToBatch().ValueOrDie();
-    const auto& ids = static_cast<const arrow::Int64Array&>(*batch->column(0));
-    const auto& addresses = static_cast<const arrow::UInt64Array&>(*batch->column(1));
-    std::vector<uint64_t> found;
-    for (int64_t i = 0; i < batch->num_rows(); ++i) {
-      if (condition(ids.Value(i))) found.push_back(addresses.Value(i));
-    }
-    return found;
-  }
-
-  arrow::Result<WriteResult> Delete(const std::function<bool(int64_t)>& condition) const {
-    return Writer()->ChangeRows(
-        [&](const std::shared_ptr<const TableSource>& source) -> arrow::Result<RowChange> {
-          return RowChange{.removed = Find(*source, condition)};
-        });
-  }
-
-  std::string MakeUri() const {
-    if (!GetParam()) return testing::MakeTemporaryDirectory() + "/t.lance";
-    static int num_tables = 0;
-    return "memory://writer-" + std::to_string(++num_tables) + "/t.lance";
-  }
-
-  const std::string uri_ = MakeUri();
-};
+class TableWriterTest : public WrittenTableTest {};
 
 TEST_P(TableWriterTest, WhatIsCreatedIsRead) {
   const auto rows = Range(0, 1000);
@@ -265,7 +151,7 @@ TEST_P(TableWriterTest, AStreamThatFailsLeavesTheTableAsItWas) {
   EXPECT_FALSE(Writer()->Append(std::make_shared<Failing>(), options).ok());
   EXPECT_FALSE(Writer()->Overwrite(std::make_shared<Failing>(), options).ok());
   EXPECT_EQ(Read(), Range(0, 2));
-  EXPECT_TRUE(GetParam() || table::FilesIn(uri_ + "/data").size() == 1);
+  EXPECT_TRUE(GetParam() || FilesIn(uri_ + "/data").size() == 1);
 }
 
 TEST_P(TableWriterTest, AnOverwriteReplacesSchemaAndRowsAndKeepsOldVersions) {
@@ -473,97 +359,6 @@ TEST_P(TableWriterTest, CompactsSmallFragmentsAndThoseWithDeletions) {
   EXPECT_EQ(Read(second), before);
 }
 
-TEST_P(TableWriterTest, RestoresAnOldVersion) {
-  Create(Range(0, 5));
-  ASSERT_TRUE(Writer()->DropColumns({"text"}).ok());
-  ASSERT_TRUE(Delete([](int64_t id) { return id < 4; }).ok());
-  VersionRef first;
-  first.version = 1;
-  EXPECT_EQ(Writer()->Restore(first).ValueOrDie().version, 4);
-  EXPECT_EQ(Read(), Range(0, 5));
-  ASSERT_TRUE(Writer()->Append(StreamOf(Range(5, 6))).ok());
-  EXPECT_EQ(Read(), Range(0, 6));
-  VersionRef ninth;
-  ninth.version = 9;
-  EXPECT_TRUE(IsVersionNotFound(Writer()->Restore(ninth).status()));
-  EXPECT_TRUE(Writer()->Restore({}).status().IsInvalid());
-}
-
-TEST_P(TableWriterTest, TagsNameVersions) {
-  Create(Range(0, 5));
-  ASSERT_TRUE(Writer()->Append(StreamOf(Range(5, 6))).ok());
-  VersionRef first;
-  first.version = 1;
-  ASSERT_TRUE(Writer()->SetTag("first", first).ok());
-  ASSERT_TRUE(Writer()->SetTag("newest", {}).ok());
-  VersionRef tag;
-  tag.tag = "first";
-  EXPECT_EQ(Read(tag), Range(0, 5));
-  EXPECT_TRUE(Writer()->SetTag("first", {}).IsAlreadyExists());
-  ASSERT_TRUE(Writer()->SetTag("first", {}, /*replace=*/true).ok());
-  EXPECT_EQ(Read(tag), Range(0, 6));
-  const auto tags = Open()->ListTags().ValueOrDie();
-  ASSERT_EQ(tags.size(), 2);
-  EXPECT_EQ(tags[0].version, 2);
-  EXPECT_LE(tags[0].created_at, tags[0].updated_at);
-  EXPECT_TRUE(Writer()->SetTag("a/b", {}).IsInvalid());
-  EXPECT_TRUE(Writer()->DeleteTag("nope").IsKeyError());
-  ASSERT_TRUE(Writer()->DeleteTag("first").ok());
-  EXPECT_EQ(Open()->ListTags().ValueOrDie().size(), 1);
-}
-
-TEST_P(TableWriterTest, ACleanUpLeavesWhatVersionsAndTagsReferTo) {
-  Create(Range(0, 10), 5);                                       // 1
-  ASSERT_TRUE(Delete([](int64_t id) { return id == 1; }).ok());  // 2
-  ASSERT_TRUE(Writer()->SetTag("two", {}).ok());
-  ASSERT_TRUE(Delete([](int64_t id) { return id == 2; }).ok());    // 3
-  ASSERT_TRUE(Writer()->Overwrite(StreamOf(Range(50, 60))).ok());  // 4
-  ASSERT_TRUE(Writer()->Overwrite(StreamOf(Range(70, 80))).ok());  // 5
-  // Young versions stay.
-  const auto none = Writer()->CleanUp().ValueOrDie();
-  EXPECT_EQ(none.num_versions, 0);
-  EXPECT_EQ(none.num_files, 0);
-  CleanupOptions options;
-  options.older_than_us = 0;
-  const auto result = Writer()->CleanUp(options).ValueOrDie();
-  EXPECT_EQ(result.num_versions, 3);
-  EXPECT_GT(result.num_bytes, 0);
-  EXPECT_EQ(Read(), Range(70, 80));
-  VersionRef tag;
-  tag.tag = "two";
-  auto rows = Range(0, 10);
-  rows.erase(rows.begin() + 1);
-  EXPECT_EQ(Read(tag), rows);
-  // The data of 4, a deletion file of 3, and three transactions.
-  EXPECT_EQ(result.num_files, 5);
-  VersionRef fourth;
-  fourth.version = 4;
-  EXPECT_TRUE(IsVersionNotFound(OpenLanceTable(uri_, {.at = fourth}).status()));
-  ASSERT_TRUE(Writer()->DeleteTag("two").ok());
-  ASSERT_TRUE(Writer()->CleanUp(options).ok());
-  EXPECT_EQ(Open()->ListVersions({}).ValueOrDie().size(), 1);
-  EXPECT_EQ(Read(), Range(70, 80));
-}
-
-TEST_P(TableWriterTest, FilesOfAChangeInProgressAreNotCleanedUp) {
-  Create(Range(0, 10));
-  const auto store = storage::OpenObjectStore(uri_).ValueOrDie();
-  const std::vector<uint8_t> bytes = {1, 2, 3};
-  for (const char* path :
-       {"data/other.lance", "_deletions/0-1-9.bin", "_transactions/1-x.txn",
-        "_indices/6a2156db-0853-4e63-ae60-fc8932aa6e02/page.lance", "_versions/.tmp_0123"}) {
-    ASSERT_TRUE(store->Put(path, bytes).ok());
-  }
-  CleanupOptions options;
-  options.older_than_us = 0;
-  EXPECT_EQ(Writer()->CleanUp(options)->num_files, 0);
-  options.grace_us = -1000000;
-  const auto result = Writer()->CleanUp(options).ValueOrDie();
-  EXPECT_EQ(result.num_files, 5);
-  EXPECT_EQ(result.num_bytes, 15);
-  EXPECT_EQ(Read(), Range(0, 10));
-}
-
 TEST_P(TableWriterTest, RacingWritersLoseNothing) {
   CreateOptions create;
   create.max_rows_per_file = 10;
@@ -611,7 +406,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, TableWriterTest, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "Memory" : "Local"; });
 
 TEST(TableWriterOpenTest, RefusesWhatCannotBeWritten) {
-  const auto path = table::CopyGoldenTable("numbers");
+  const auto path = CopyGoldenTable("numbers");
   LanceOptions options;
   options.at.version = 1;
   EXPECT_TRUE(TableWriter::Open(path, options).status().IsInvalid());
@@ -629,7 +424,7 @@ TEST(TableWriterOpenTest, EveryGoldenTableGoesOn) {
     if (entry.path().extension() != ".lance") continue;
     const auto name = entry.path().stem().string();
     SCOPED_TRACE(name);
-    const auto path = table::CopyGoldenTable(name);
+    const auto path = CopyGoldenTable(name);
     const auto source = OpenLanceTable(path);
     if (!source.ok() || (*source)->CountRows().ValueOrDie() < 2) continue;
     auto row_ids = NumbersOf(**source, kRowIdColumn);
@@ -672,7 +467,7 @@ TEST(TableWriterLimitsTest, AFullDiskLeavesTheTableAsItWas) {
   });
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(RowsOf(*OpenLanceTable(uri).ValueOrDie()), Range(0, 10));
-  EXPECT_EQ(table::FilesIn(uri + "/data").size(), 1);
+  EXPECT_EQ(FilesIn(uri + "/data").size(), 1);
   EXPECT_FALSE(std::filesystem::exists(root + "/u.lance"));
 }
 
@@ -693,4 +488,4 @@ TEST(TableWriterLimitsTest, WithoutPermissionTheTableIsAsItWas) {
 }
 
 }  // namespace
-}  // namespace croupier
+}  // namespace croupier::table
