@@ -2,17 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
-#include <cstdlib>
-#include <optional>
 #include <utility>
 
 #include <arrow/type.h>
 
 #include "croupier/expression.h"
+#include "croupier/expression/literals.h"
 #include "croupier/expression/token_cursor.h"
-#include "croupier/expression/type_names.h"
 
 namespace croupier::expression {
 
@@ -86,16 +82,9 @@ class Parser : private TokenCursor {
         "more than " + std::to_string(croupier::Expression::kMaxDepth) + " levels are nested here");
   }
 
-  static NodePtr Leaf(NodeKind kind, Place place) {
-    auto node = std::make_unique<Node>();
-    node->kind = kind;
-    node->place = place;
-    return node;
-  }
-
   // Give a node its children, from the first or `begin` to the last token that was taken.
   arrow::Result<NodePtr> Branch(NodeKind kind, uint32_t begin, std::vector<NodePtr> children) {
-    auto node = Leaf(kind, {begin, LastEnd()});
+    auto node = MakeLeaf(kind, {begin, LastEnd()});
     for (const auto& child : children) node->depth = std::max(node->depth, child->depth + 1);
     if (node->depth > croupier::Expression::kMaxDepth) return TooDeep(node->place);
     node->children = std::move(children);
@@ -157,7 +146,7 @@ class Parser : private TokenCursor {
       return left;
     }
     if (TakeSymbol("::")) {
-      ARROW_ASSIGN_OR_RAISE(auto type, Type());
+      ARROW_ASSIGN_OR_RAISE(auto type, TakeType(this));
       ARROW_ASSIGN_OR_RAISE(auto node, Branch(NodeKind::kCast, begin, std::move(left)));
       node->type = std::move(type);
       return node;
@@ -246,7 +235,7 @@ class Parser : private TokenCursor {
     if (Peek().IsSymbol("-")) {
       Take();
       if (Peek().kind == TokenKind::kNumber) {
-        ARROW_ASSIGN_OR_RAISE(auto number, Number(/*is_negative=*/true));
+        auto number = LeafOf(Take(), /*is_negative=*/true);
         number->place.begin = begin;
         return Postfix(std::move(number));
       }
@@ -316,26 +305,11 @@ class Parser : private TokenCursor {
     const Token& token = Peek();
     switch (token.kind) {
       case TokenKind::kNumber:
-        return Number(/*is_negative=*/false);
       case TokenKind::kString:
-      case TokenKind::kDoubleQuoted: {
-        const auto kind =
-            token.kind == TokenKind::kString ? NodeKind::kString : NodeKind::kDoubleQuoted;
-        auto node = Leaf(kind, token.place);
-        node->text = Take().text;
-        return node;
-      }
-      case TokenKind::kHex: {
-        auto node = Leaf(NodeKind::kBytes, token.place);
-        node->text = DecodeHex(Take().text);
-        return node;
-      }
-      case TokenKind::kBackticked: {
-        auto node = Leaf(NodeKind::kColumn, token.place);
-        node->flag = true;
-        node->path = {Take().text};
-        return node;
-      }
+      case TokenKind::kDoubleQuoted:
+      case TokenKind::kHex:
+      case TokenKind::kBackticked:
+        return LeafOf(Take());
       case TokenKind::kWord:
         return Word();
       case TokenKind::kSymbol:
@@ -368,50 +342,13 @@ class Parser : private TokenCursor {
     return items;
   }
 
-  arrow::Result<NodePtr> Number(bool is_negative) {
-    const Token& token = Take();
-    const std::string text = (is_negative ? "-" : "") + token.text;
-    auto node = Leaf(NodeKind::kInteger, token.place);
-    int64_t integer = 0;
-    uint64_t natural = 0;
-    const char* end = text.data() + text.size();
-    const auto is_all = [&](const std::from_chars_result& result) {
-      return result.ec == std::errc() && result.ptr == end;
-    };
-    if (is_all(std::from_chars(text.data(), end, integer))) {
-      node->text = std::to_string(integer);
-      return node;
-    }
-    if (!is_negative && is_all(std::from_chars(text.data(), end, natural))) {
-      node->text = std::to_string(natural);
-      return node;
-    }
-    node->kind = NodeKind::kFloat;
-    node->number = std::strtod(text.c_str(), nullptr);
-    return node;
-  }
-
-  static std::string DecodeHex(const std::string& digits) {
-    const auto value = [](char c) {
-      return c <= '9' ? c - '0' : (c <= 'F' ? c - 'A' + 10 : c - 'a' + 10);
-    };
-    std::string bytes;
-    // Of an odd number of digits the first stands for itself.
-    size_t i = 0;
-    if (digits.size() % 2 == 1) bytes += static_cast<char>(value(digits[i++]));
-    for (; i < digits.size(); i += 2) {
-      bytes += static_cast<char>(value(digits[i]) * 16 + value(digits[i + 1]));
-    }
-    return bytes;
-  }
-
   arrow::Result<NodePtr> Word() {
     const Token& token = Peek();
     const bool is_call = Peek(1).IsSymbol("(");
     const std::string word = ToLowerAscii(token.text);
-    if (word == "null") return Leaf(NodeKind::kNull, Take().place);
+    if (word == "null") return MakeLeaf(NodeKind::kNull, Take().place);
     if (word == "true" || word == "false") {
-      auto node = Leaf(NodeKind::kBoolean, Take().place);
+      auto node = MakeLeaf(NodeKind::kBoolean, Take().place);
       node->flag = word == "true";
       return node;
     }
@@ -423,11 +360,11 @@ class Parser : private TokenCursor {
     ARROW_ASSIGN_OR_RAISE(auto literal, TypedLiteral(is_call));
     if (literal != nullptr) return literal;
     if (std::find(kBareFunctions.begin(), kBareFunctions.end(), word) != kBareFunctions.end()) {
-      auto node = Leaf(NodeKind::kCall, Take().place);
+      auto node = MakeLeaf(NodeKind::kCall, Take().place);
       node->text = word;
       return node;
     }
-    auto node = Leaf(NodeKind::kColumn, token.place);
+    auto node = MakeLeaf(NodeKind::kColumn, token.place);
     node->path = {Take().text};
     return node;
   }
@@ -444,42 +381,11 @@ class Parser : private TokenCursor {
       return Error({Peek().place.begin, Peek(1).place.end},
                    "intervals are not supported; subtract timestamps, or dates, from each other");
     }
-    ARROW_ASSIGN_OR_RAISE(auto type, Type());
+    ARROW_ASSIGN_OR_RAISE(auto type, TakeType(this));
     if (Peek().kind != TokenKind::kString) return Expected("a value of this type in quotes");
-    auto value = Leaf(NodeKind::kString, Peek().place);
-    value->text = Take().text;
-    ARROW_ASSIGN_OR_RAISE(auto node, Branch(NodeKind::kCast, begin, std::move(value)));
+    ARROW_ASSIGN_OR_RAISE(auto node, Branch(NodeKind::kCast, begin, LeafOf(Take())));
     node->type = std::move(type);
     return node;
-  }
-
-  arrow::Result<std::shared_ptr<arrow::DataType>> Type() {
-    const Token& first = Peek();
-    if (first.kind != TokenKind::kWord) return Expected("a type");
-    std::string name = ToLowerAscii(Take().text);
-    std::vector<int> arguments;
-    if (TakeSymbol("(")) {
-      do {
-        const Token& number = Peek();
-        int value = 0;
-        const char* end = number.text.data() + number.text.size();
-        const auto result = std::from_chars(number.text.data(), end, value);
-        if (number.kind != TokenKind::kNumber || result.ec != std::errc() || result.ptr != end) {
-          return Expected("a number");
-        }
-        Take();
-        arguments.push_back(value);
-      } while (TakeSymbol(","));
-      ARROW_RETURN_NOT_OK(Need(")"));
-    }
-    if (TakeWord("unsigned")) name += " unsigned";
-    if (name == "double") TakeWord("precision");
-    auto type = TypeOfSqlName(name, arguments);
-    if (!type.ok()) {
-      return ErrorAt(type.status().code(), text(), {first.place.begin, LastEnd()},
-                     type.status().message());
-    }
-    return type;
   }
 
   arrow::Result<NodePtr> Case() {
@@ -516,7 +422,7 @@ class Parser : private TokenCursor {
     if (name == "cast" || name == "try_cast") {
       ARROW_ASSIGN_OR_RAISE(auto operand, Expression(kLowest));
       ARROW_RETURN_NOT_OK(NeedWord("as"));
-      ARROW_ASSIGN_OR_RAISE(auto type, Type());
+      ARROW_ASSIGN_OR_RAISE(auto type, TakeType(this));
       ARROW_RETURN_NOT_OK(Need(")"));
       ARROW_ASSIGN_OR_RAISE(auto node, Branch(NodeKind::kCast, begin, std::move(operand)));
       node->type = std::move(type);
@@ -557,7 +463,7 @@ class Parser : private TokenCursor {
     if (Peek().kind != TokenKind::kWord && Peek().kind != TokenKind::kString) {
       return Expected("a part of a date");
     }
-    auto part = Leaf(NodeKind::kString, Peek().place);
+    auto part = MakeLeaf(NodeKind::kString, Peek().place);
     part->text = ToLowerAscii(Take().text);
     arguments->push_back(std::move(part));
     ARROW_RETURN_NOT_OK(NeedWord("from"));
@@ -610,7 +516,7 @@ class Parser : private TokenCursor {
     has_length = has_length || TakeWord("for");
     if (has_length) {
       if (!has_start) {
-        auto one = Leaf(NodeKind::kInteger, Peek().place);
+        auto one = MakeLeaf(NodeKind::kInteger, Peek().place);
         one->text = "1";
         arguments->push_back(std::move(one));
       }

@@ -47,7 +47,8 @@ class TokenCursor {
                      (Peek().kind == TokenKind::kEnd ? ", and the expression ends here" : " here"));
   }
   arrow::Status Need(std::string_view symbol) {
-    return TakeSymbol(symbol) ? arrow::Status::OK() : Expected("'" + std::string(symbol) + "'");
+    if (TakeSymbol(symbol)) return arrow::Status::OK();
+    return Expected(std::string(1, '\'').append(symbol).append(1, '\''));
   }
   arrow::Status NeedWord(std::string_view word) {
     if (TakeWord(word)) return arrow::Status::OK();
