@@ -17,6 +17,36 @@ faulthandler.register(signal.SIGUSR1, all_threads=True)
 """
 
 
+# A part of scripts that have a `table`: `fork_while_threads_read` forks while threads scan it. Each
+# child reads it and forks again until there are so many generations.
+FORK_WHILE_THREADS_READ = """
+import os, sys, threading
+
+def fork_while_threads_read(forks, threads=4, generations=1):
+    first = table.to_arrow()  # what scans read is not remembered
+    running = True
+    def read():
+        while running:
+            assert table.to_arrow().equals(first)
+    readers = [threading.Thread(target=read) for _ in range(threads)]
+    for reader in readers:
+        reader.start()
+    def fork(left):
+        pid = os.fork()
+        if pid == 0:
+            assert table.to_arrow().equals(first)
+            if left > 1:
+                fork(left - 1)
+            sys.exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    for _ in range(forks):
+        fork(generations)
+    running = False
+    for reader in readers:
+        reader.join()
+"""
+
+
 @dataclass(frozen=True)
 class Child:
     returncode: int

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from child_script import run_script
+from child_script import FORK_WHILE_THREADS_READ, run_script
 from fake_aws import CONTAINER_TOKEN, ROLE, SESSION_TOKEN, FakeAws, fake_aws
 from with_servers import BUCKET, S3_OPTIONS, s3_server
 
@@ -169,26 +169,10 @@ def test_a_forked_child_finds_credentials_by_itself(aws, options, monkeypatch, t
     use, asked = SOURCES[source]
     use(aws, monkeypatch, tmp_path)
     script = f"""
-import os, sys, threading
 import croupier
 table = croupier.open_dataset({URI!r}, storage_options={options!r})
-first = table.to_arrow()
-running = True
-def read():
-    while running:
-        assert table.to_arrow().equals(first)
-threads = [threading.Thread(target=read) for _ in range(4)]
-for thread in threads:
-    thread.start()
-for _ in range(3):
-    pid = os.fork()
-    if pid == 0:
-        assert table.to_arrow().equals(first)
-        sys.exit(0)
-    assert os.waitpid(pid, 0)[1] == 0
-running = False
-for thread in threads:
-    thread.join()
+{FORK_WHILE_THREADS_READ}
+fork_while_threads_read(3)
 print(croupier.io_counters()["s3://{BUCKET}"]["errors"])
 """
     (tmp_path / "script").mkdir()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
-from child_script import run_script
+from child_script import FORK_WHILE_THREADS_READ, run_script
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -95,27 +95,11 @@ def test_the_proxy_of_the_environment_is_asked(certificate, options, monkeypatch
 
 def test_children_that_are_forked_while_threads_read_read_at_once(tmp_path, certificate, options):
     script = f"""
-import os, sys, threading
 import croupier
 options = {dict(options, aws_ca_bundle=certificate[0])!r}
 table = croupier.open_dataset({URI!r}, storage_options=options)
-first = table.to_arrow()
-running = True
-def read():
-    while running:
-        assert table.to_arrow().equals(first)
-threads = [threading.Thread(target=read) for _ in range(4)]
-for thread in threads:
-    thread.start()
-for _ in range(5):
-    pid = os.fork()
-    if pid == 0:
-        assert table.to_arrow().equals(first)
-        sys.exit(0)
-    assert os.waitpid(pid, 0)[1] == 0
-running = False
-for thread in threads:
-    thread.join()
+{FORK_WHILE_THREADS_READ}
+fork_while_threads_read(5)
 print("end")
 """
     assert run_script(tmp_path, script) == "end\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs
 import pytest
-from child_script import run_script, start_script, wait_for
+from child_script import FORK_WHILE_THREADS_READ, run_script, start_script, wait_for
 from fault_proxy import FaultProxy, fault_proxy
 from with_servers import BUCKET, S3_OPTIONS, servers
 
@@ -311,34 +311,15 @@ def test_children_that_are_forked_while_threads_read_read_at_once(
     tmp_path, s3, monkeypatch, before
 ):
     # The full form: CROUPIER_TEST_FORKS=200.
+    forks = int(os.environ.get("CROUPIER_TEST_FORKS", 5))
     script = f"""
 {OPEN}
 {before}
-import threading
-first = table.to_arrow()  # what scans read is not remembered
-running = True
-def read():
-    while running:
-        assert table.to_arrow().equals(first)
-threads = [threading.Thread(target=read) for _ in range(8)]
-for thread in threads:
-    thread.start()
-def fork(then):
-    pid = os.fork()
-    if pid == 0:
-        assert table.to_arrow().equals(first)
-        then()
-        sys.exit(0)
-    assert os.waitpid(pid, 0)[1] == 0
-for _ in range(int(os.environ.get("CROUPIER_TEST_FORKS", 5))):
-    fork(lambda: fork(lambda: None))
-running = False
-for thread in threads:
-    thread.join()
+{FORK_WHILE_THREADS_READ}
+fork_while_threads_read({forks}, threads=8, generations=2)
 assert croupier.io_counters()[words[0]]["errors"] == 0
 print("end")
 """
-    forks = int(os.environ.get("CROUPIER_TEST_FORKS", 5))
     assert run_with_store(tmp_path, script, s3, monkeypatch, timeout=30 + 5 * forks) == "end\n"
 
 
