@@ -6,14 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-# Before a hung child is killed, faulthandler prints where its threads are.
+# Before a hung child is killed, faulthandler prints where its threads are. Jobs that a shell has
+# put into the background ignore Ctrl-C, and so would what they start.
 _PRELUDE = """\
 import faulthandler, signal
 faulthandler.enable()
 faulthandler.register(signal.SIGUSR1, all_threads=True)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 
 
@@ -71,20 +75,36 @@ def start_script(directory: Path, script: str, *arguments: object) -> subprocess
     )
 
 
+def _fail_hung(child: subprocess.Popen[str], timeout: float) -> NoReturn:
+    """Kill the child with its children, and fail the test."""
+    child.send_signal(signal.SIGUSR1)
+    try:
+        child.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+    stdout, stderr = child.communicate()
+    raise AssertionError(f"the child hung for {timeout} s\nstdout:\n{stdout}\nstderr:\n{stderr}")
+
+
+def read_line(child: subprocess.Popen[str], timeout: float = 60) -> str:
+    """Read the next line, nothing at the end; a child that hangs is killed and fails the test."""
+    assert child.stdout is not None
+    lines: list[str] = []
+    output = child.stdout
+    reader = threading.Thread(target=lambda: lines.append(output.readline()))
+    reader.start()
+    reader.join(timeout)
+    if not lines:
+        _fail_hung(child, timeout)
+    return lines[0]
+
+
 def wait_for(child: subprocess.Popen[str], timeout: float = 60) -> Child:
     """Wait for the end; a child that hangs is killed with its children and fails the test."""
     try:
         stdout, stderr = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        child.send_signal(signal.SIGUSR1)
-        try:
-            child.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-        stdout, stderr = child.communicate()
-        raise AssertionError(
-            f"the child hung for {timeout} s\nstdout:\n{stdout}\nstderr:\n{stderr}"
-        ) from None
+        _fail_hung(child, timeout)
     return Child(child.returncode, stdout, stderr)
 
 

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from child_script import run_script, start_script, wait_for
+from child_script import read_line, run_script, start_script, wait_for
 
 COMMON = """
 import asyncio, os, pickle, signal, sys, threading
@@ -193,7 +193,7 @@ else:
 @pytest.mark.parametrize("how", ["return", "exit", "interrupt", "thread"])
 def test_a_process_with_calls_under_way_ends_in_silence(tmp_path, how):
     child = start_script(tmp_path, EXITS, tmp_path / "db", how)
-    assert child.stdout.readline() == "ready\n"
+    assert read_line(child) == "ready\n"
     if how == "interrupt":
         child.send_signal(signal.SIGINT)
     ended = wait_for(child, timeout=30)

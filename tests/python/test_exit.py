@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from child_script import run_script, start_script, wait_for
+from child_script import read_line, run_script, start_script, wait_for
 from process_script import PRELUDE
 
 DAEMONS = (
@@ -101,7 +101,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_ctrl_c_ends_parent_and_children(tmp_path, lance_uri, method):
     child = start_script(tmp_path, INTERRUPTED, lance_uri, method)
-    assert child.stdout.readline() == "ready\n"
+    assert read_line(child) == "ready\n"
     child.send_signal(signal.SIGINT)
     ended = wait_for(child)
     assert ended.returncode == -signal.SIGINT

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from child_script import start_script, wait_for
+from child_script import read_line, start_script, wait_for
 
 # The child says when it is in the call. What it does then would take minutes.
 SCRIPT = """
@@ -50,7 +50,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("what", ["take_row_ids", "take_offsets", "next", "scan"])
 def test_ctrl_c_ends_a_long_call_and_leaves_all_usable(tmp_path, lance_uri, what):
     child = start_script(tmp_path, SCRIPT, what, lance_uri)
-    assert child.stdout.readline() == "ready\n"
+    assert read_line(child) == "ready\n"
     child.send_signal(signal.SIGINT)
     ended = wait_for(child, timeout=30)
     assert (ended.stdout, ended.stderr) == ("interrupted\nworks\n", "")
@@ -81,7 +81,7 @@ except Stop as stop:
 
 def test_what_another_signal_handler_raises_is_what_the_call_raises(tmp_path, lance_uri):
     child = start_script(tmp_path, HANDLER, lance_uri)
-    assert child.stdout.readline() == "ready\n"
+    assert read_line(child) == "ready\n"
     child.send_signal(signal.SIGUSR2)
     ended = wait_for(child, timeout=30)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "stopped by the handler\n", "")
@@ -109,7 +109,7 @@ except KeyboardInterrupt:
 
 def test_ctrl_c_ends_waiting_for_a_batch(tmp_path):
     child = start_script(tmp_path, WAITING)
-    assert child.stdout.readline() == "ready\n"
+    assert read_line(child) == "ready\n"
     child.send_signal(signal.SIGINT)
     ended = wait_for(child, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted\n", "")

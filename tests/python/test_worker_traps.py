@@ -8,7 +8,7 @@ import datetime
 
 import lance
 import pyarrow as pa
-from child_script import run_script, start_script, wait_for
+from child_script import read_line, run_script, start_script, wait_for
 from process_script import PRELUDE
 
 import croupier
@@ -204,11 +204,11 @@ if __name__ == "__main__":
 """
     )
     child = start_script(tmp_path, script, lance_uri)
-    assert child.stdout.readline() == "made\n"
+    assert read_line(child) == "made\n"
     lance.dataset(lance_uri).delete("x = 0")
     child.stdin.write("\n")
     child.stdin.flush()
-    assert [child.stdout.readline() for _ in range(2)] == ["True\n", "True\n"]
+    assert [read_line(child) for _ in range(2)] == ["True\n", "True\n"]
     lance.dataset(lance_uri).cleanup_old_versions(older_than=datetime.timedelta(0))
     child.stdin.write("\n")
     ended = wait_for(child)
