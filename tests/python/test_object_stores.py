@@ -155,6 +155,11 @@ def test_what_was_asked_of_a_store_is_counted(s3):
     assert scanned["bytes"] - opened["bytes"] > 100_000
     # Four files and one batch that ends in each of them: merged reads, not one for each page.
     assert scanned["requests"] - opened["requests"] <= 60
+    rows = table.take_offsets([1000, 3, 3, 0]).to_arrow()
+    taken = croupier.io_counters()[f"s3://{BUCKET}"]
+    assert taken["requests"] > scanned["requests"]
+    assert table.take_offsets([1000, 3, 3, 0]).to_arrow().equals(rows)
+    assert croupier.io_counters()[f"s3://{BUCKET}"] == taken  # remembered at the first use
 
 
 def test_missing_things_are_not_found(s3):

@@ -22,7 +22,8 @@ namespace croupier::storage {
 
 namespace {
 
-constexpr ReadHabits kHabits = {.coalesce = {}, .num_concurrent = 0, .counted_as = "file://"};
+constexpr ReadHabits kHabits = {
+    .coalesce = {}, .num_concurrent = 0, .rereads_are_cheap = true, .counted_as = "file://"};
 
 arrow::Status FromErrno(int error, const std::string& location, const char* action) {
   return arrow::internal::StatusFromErrno(error, arrow::StatusCode::IOError, location, ": cannot ",

@@ -21,7 +21,8 @@ namespace croupier::storage {
 
 namespace {
 
-constexpr ReadHabits kHabits = {.coalesce = {}, .num_concurrent = 0, .counted_as = "memory://"};
+constexpr ReadHabits kHabits = {
+    .coalesce = {}, .num_concurrent = 0, .rereads_are_cheap = true, .counted_as = "memory://"};
 
 arrow::Status NotFound(const std::string& location) {
   return arrow::internal::StatusFromErrno(ENOENT, arrow::StatusCode::IOError, location,

@@ -23,6 +23,9 @@ struct ReadHabits {
   CoalesceOptions coalesce;
   /// Reads that wait for the store at a time; 0 leaves it to the scheduler.
   int num_concurrent = 0;
+  /// Whether what was read once mostly stays in the memory of the system, and costs little to read
+  /// again.
+  bool rereads_are_cheap = false;
   /// The name under which the scheduler counts reads (see ReadStoreCounters); null if the store
   /// counts its requests itself.
   const char* counted_as = nullptr;

@@ -24,21 +24,25 @@ auto& cache_of_process = *new ProcessLocal<DecodedCache>([] {
 }  // namespace
 
 DecodedPage::DecodedPage(DecodedCache* cache, int64_t num_chunks)
-    : cache_(cache), groups_((static_cast<size_t>(num_chunks) + kGroupChunks - 1) / kGroupChunks) {
+    : cache_(cache),
+      groups_((static_cast<size_t>(num_chunks) + kGroupChunks - 1) / kGroupChunks),
+      used_(groups_.size()) {
   cache_->Register(this);
 }
 
 DecodedPage::~DecodedPage() { cache_->Unregister(this); }
 
-std::vector<format::DecodedRows> DecodedPage::Find(const std::vector<int64_t>& chunks) {
+std::vector<KnownChunk> DecodedPage::Find(const std::vector<int64_t>& chunks) {
   last_use_.store(cache_->now_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  std::vector<format::DecodedRows> found;
-  found.reserve(chunks.size());
+  std::vector<KnownChunk> found(chunks.size());
   const std::lock_guard lock(mutex_);
-  for (const int64_t chunk : chunks) {
-    const auto index = static_cast<size_t>(chunk);
-    const Group* const group = groups_[index / kGroupChunks].get();
-    found.push_back(group != nullptr ? (*group)[index % kGroupChunks] : format::DecodedRows{});
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const size_t group = static_cast<size_t>(chunks[i]) / kGroupChunks;
+    const size_t in_group = static_cast<size_t>(chunks[i]) % kGroupChunks;
+    if (groups_[group] != nullptr) found[i].decoded = (*groups_[group])[in_group];
+    const uint32_t bit = uint32_t{1} << in_group;
+    found[i].is_reused = (used_[group] & bit) != 0;
+    used_[group] |= bit;
   }
   return found;
 }

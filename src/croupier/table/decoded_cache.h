@@ -16,16 +16,25 @@ namespace croupier::table {
 
 class DecodedCache;
 
+/// What is known of a chunk that is asked for.
+struct KnownChunk {
+  format::DecodedRows decoded;  ///< without an array if it is not remembered
+  /// Whether it was asked for before: then it is worth remembering.
+  bool is_reused = false;
+};
+
 /// The decoded chunks of one page that this process remembers.
 ///
-/// Any number of threads. Lives below a ProcessLocal, as its cache does.
+/// What is used once is not worth memory of its own: the first batches of a shuffled epoch go to
+/// other chunks with every row. Any number of threads. Lives below a ProcessLocal, as its cache
+/// does.
 class DecodedPage {
  public:
   DecodedPage(DecodedCache* cache, int64_t num_chunks);
   ~DecodedPage();
 
-  /// Get the decoded form of each chunk asked for; without an array where it is not remembered.
-  std::vector<format::DecodedRows> Find(const std::vector<int64_t>& chunks);
+  /// Get what is known of each chunk asked for, and note that it was.
+  std::vector<KnownChunk> Find(const std::vector<int64_t>& chunks);
 
   /// Remember a decoded chunk if the cache has room for it.
   void Insert(int64_t chunk, format::DecodedRows decoded, int64_t bytes);
@@ -41,8 +50,10 @@ class DecodedPage {
 
   DecodedCache* const cache_;
   std::atomic<int64_t> last_use_{0};
-  std::mutex mutex_;  // guards groups_ and bytes_; taken after the cache's mutex, never before it
+  // Guards what follows; taken after the cache's mutex, never before it.
+  std::mutex mutex_;
   std::vector<std::unique_ptr<Group>> groups_;
+  std::vector<uint32_t> used_;  // of each group, a bit for each chunk that was asked for
   int64_t bytes_ = 0;
 };
 

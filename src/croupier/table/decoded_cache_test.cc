@@ -19,7 +19,9 @@ using Chunk = format::DecodedRows;
 
 Chunk MakeChunk() { return {arrow::ArrayData::Make(arrow::null(), 1, {nullptr}, 1)}; }
 
-bool Remembers(DecodedPage* page, int64_t chunk) { return page->Find({chunk})[0] != Chunk{}; }
+Chunk Find(DecodedPage* page, int64_t chunk) { return page->Find({chunk})[0].decoded; }
+
+bool Remembers(DecodedPage* page, int64_t chunk) { return Find(page, chunk) != Chunk{}; }
 
 // Takes that use no page, until those that were in use no longer are.
 void FallOutOfUse(DecodedCache* cache) {
@@ -33,8 +35,22 @@ TEST(DecodedCacheTest, WhatWasInsertedIsFoundInTheOrderAskedFor) {
   const auto third = MakeChunk();
   page.Insert(0, first, 10);
   page.Insert(2, third, 20);
-  EXPECT_EQ(page.Find({2, 1, 0}), (std::vector<Chunk>{third, {}, first}));
+  const auto found = page.Find({2, 1, 0});
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].decoded, third);
+  EXPECT_EQ(found[1].decoded, Chunk{});
+  EXPECT_EQ(found[2].decoded, first);
   EXPECT_EQ(cache.used_bytes(), 30);
+}
+
+TEST(DecodedCacheTest, AChunkIsReusedFromTheSecondTimeOnThatItIsAskedFor) {
+  DecodedCache cache(1000);
+  DecodedPage page(&cache, 70);
+  for (const int64_t chunk : {0, 31, 32, 69}) {
+    EXPECT_FALSE(page.Find({chunk})[0].is_reused) << chunk;
+    EXPECT_TRUE(page.Find({chunk})[0].is_reused) << chunk;
+  }
+  EXPECT_FALSE(page.Find({33})[0].is_reused);
 }
 
 TEST(DecodedCacheTest, TheFirstOfTwoDecodedFormsOfAChunkIsKeptAndCounted) {
@@ -43,7 +59,7 @@ TEST(DecodedCacheTest, TheFirstOfTwoDecodedFormsOfAChunkIsKeptAndCounted) {
   const auto first = MakeChunk();
   page.Insert(0, first, 10);
   page.Insert(0, MakeChunk(), 25);
-  EXPECT_EQ(page.Find({0})[0], first);
+  EXPECT_EQ(Find(&page, 0), first);
   EXPECT_EQ(cache.used_bytes(), 10);
 }
 
@@ -115,7 +131,7 @@ TEST(DecodedCacheTest, AForgottenChunkLivesOnWhereItIsUsed) {
   DecodedCache cache(10);
   auto page = std::make_unique<DecodedPage>(&cache, 1);
   page->Insert(0, MakeChunk(), 10);
-  const auto found = page->Find({0})[0];
+  const auto found = Find(page.get(), 0);
   page.reset();
   EXPECT_EQ(found.array->length, 1);
 }

@@ -26,7 +26,7 @@ namespace {
 using format::RowRun;
 
 // The end of a file that is read at once: footer, tables and, in most files, all column metadata.
-// In between it is what takes as long to read as two requests.
+// In between it is half of the gap that is read to save a request (ReadHabits).
 constexpr int64_t kMinTailBytes = 4 << 10;
 constexpr int64_t kMaxTailBytes = 64 << 10;
 
@@ -84,8 +84,8 @@ struct ChunkRows {
   int64_t chunk = 0;
   size_t first_run = 0;
   size_t num_runs = 0;
-  size_t fetched = 0;           // number in the fetch, if not decoded yet
-  format::DecodedRows decoded;  // without an array unless it was remembered
+  size_t fetched = 0;  // number in the fetch, if not decoded yet
+  KnownChunk known = {};
 };
 
 // Rows of one contiguous range of records.
@@ -227,9 +227,9 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       ARROW_ASSIGN_OR_RAISE(auto object,
                             location->store->Open(location->path, location->size_bytes, cancel_));
       const int64_t size_bytes = object->size_bytes();
-      const int64_t two_requests_bytes = 2 * object->habits().coalesce.max_gap_bytes;
-      const int64_t tail_bytes =
-          std::min(std::clamp(two_requests_bytes, kMinTailBytes, kMaxTailBytes), size_bytes);
+      const int64_t tail_bytes = std::min(
+          std::clamp(object->habits().coalesce.max_gap_bytes / 2, kMinTailBytes, kMaxTailBytes),
+          size_bytes);
       Opening opening{file_number, std::move(object), {size_bytes - tail_bytes, tail_bytes}, 0, {}};
       opening.fetched = tails.Add(opening.object, opening.tail);
       openings.push_back(std::move(opening));
@@ -644,7 +644,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
       is_sorted &= index >= chunk_index;
       chunk_index = index;
       chunk = page.chunk(index);
-      chunk_rows_.push_back({rows, index, runs.size(), 0, 0, {}});
+      chunk_rows_.push_back({rows, index, runs.size(), 0});
     };
     for (const RowRun& run : rows->runs) {
       const int64_t end = int64_t{run.row} + run.count;
@@ -676,8 +676,8 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     auto found = rows->opened->decoded->Find(chunks);
     for (size_t i = first; i < chunk_rows_.size(); ++i) {
       ChunkRows& chunk_rows = chunk_rows_[i];
-      chunk_rows.decoded = std::move(found[i - first]);
-      if (chunk_rows.decoded.array == nullptr) {
+      chunk_rows.known = std::move(found[i - first]);
+      if (chunk_rows.known.decoded.array == nullptr) {
         chunk_rows.fetched = data_.Add(rows->file->object(), page.chunk(chunk_rows.chunk).bytes);
       }
     }
@@ -724,9 +724,9 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   }
 
   arrow::Status Decode(bool remember_chunks) {
-    for (auto& chunk_rows : chunk_rows_) {
+    for (const auto& chunk_rows : chunk_rows_) {
       ARROW_RETURN_NOT_OK(cancel_.Check());
-      const auto status = DecodeChunk(&chunk_rows, remember_chunks);
+      const auto status = DecodeChunk(chunk_rows, remember_chunks);
       if (!status.ok()) return AtPage(*chunk_rows.page_rows, status);
     }
     for (const auto& record_rows : record_rows_) {
@@ -748,22 +748,22 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     return arrow::Status::OK();
   }
 
-  arrow::Status DecodeChunk(ChunkRows* chunk_rows, bool remember_chunks) {
-    const PageRows& rows = *chunk_rows->page_rows;
-    if (chunk_rows->decoded.array == nullptr) {
-      const auto* page = rows.page().AsChunks();
-      ARROW_ASSIGN_OR_RAISE(auto decoded,
-                            page->DecodeChunk(chunk_rows->chunk, data_.bytes(chunk_rows->fetched),
-                                              remember_chunks ? DefaultMemoryPool() : pool_));
-      if (remember_chunks) {
-        rows.opened->decoded->Insert(chunk_rows->chunk, decoded,
+  arrow::Status DecodeChunk(const ChunkRows& chunk_rows, bool remember_chunks) {
+    const PageRows& rows = *chunk_rows.page_rows;
+    auto decoded = chunk_rows.known.decoded;
+    if (decoded.array == nullptr) {
+      const bool remember = remember_chunks && (chunk_rows.known.is_reused ||
+                                                !rows.file->object()->habits().rereads_are_cheap);
+      ARROW_ASSIGN_OR_RAISE(decoded, rows.page().AsChunks()->DecodeChunk(
+                                         chunk_rows.chunk, data_.bytes(chunk_rows.fetched),
+                                         remember ? DefaultMemoryPool() : pool_));
+      if (remember) {
+        rows.opened->decoded->Insert(chunk_rows.chunk, decoded,
                                      arrow::util::TotalBufferSize(*decoded.array));
       }
-      chunk_rows->decoded = std::move(decoded);
     }
     return AssemblerOf(rows).Append(
-        chunk_rows->decoded,
-        std::span(rows.runs).subspan(chunk_rows->first_run, chunk_rows->num_runs));
+        decoded, std::span(rows.runs).subspan(chunk_rows.first_run, chunk_rows.num_runs));
   }
 
   static arrow::Status AtFile(const storage::Object& object, const arrow::Status& status) {

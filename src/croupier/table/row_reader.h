@@ -58,8 +58,8 @@ class RowReader {
 
   /// Read the rows; slot i of every leaf is filled exactly once by the runs of `fragments`.
   ///
-  /// \param remember_chunks whether chunks decoded for this call are worth remembering (random
-  /// access)
+  /// \param remember_chunks whether chunks are worth remembering (random access): those that are
+  ///        decoded a second time, and at once where reading them again would be slow
   /// \return one array a leaf, of its path's type, each of num_slots rows. Errors name column, file
   /// and
   ///         page.
