@@ -13,11 +13,25 @@ from typing import NoReturn
 
 # Before a hung child is killed, faulthandler prints where its threads are. Jobs that a shell has
 # put into the background ignore Ctrl-C, and so would what they start.
+#
+# The thread of a multiprocessing.Queue is a daemon, and torch joins none of a DataLoader's. Where
+# it is the last to hold a semaphore of the queue, it removes that, and CPython may end the process
+# before it has told the resource tracker so, which then warns. Waiting for these threads, after all
+# else of the exit, leaves every other warning as it is.
 _PRELUDE = """\
-import faulthandler, signal
+import atexit, faulthandler, signal
 faulthandler.enable()
 faulthandler.register(signal.SIGUSR1, all_threads=True)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def _join_threads_of_queues():
+    import threading
+    for thread in threading.enumerate():
+        if thread.name == "QueueFeederThread":
+            thread.join(10)
+
+if __name__ == "__main__":
+    atexit.register(_join_threads_of_queues)
 """
 
 
