@@ -43,10 +43,10 @@ struct LoaderCounters {
 
 /// A stream of batches of a permutation, read ahead by threads, delivered in order, each row once.
 ///
-/// Threads start with the first Next and end with the last batch, Close, or destruction. One
-/// consumer at a time: Next is not for concurrent calls; Close may come from any thread. Survives
-/// fork(): a child goes on from the batch that the parent would have had next, with threads of its
-/// own.
+/// Threads start with the first Next and end with the last batch, Close, or destruction. Any number
+/// of threads may call Next, and each batch goes to one of them; Close may come from any thread.
+/// Survives fork(): a child goes on from the batch that the parent would have had next, with
+/// threads of its own.
 class Loader {
  public:
   /// Make a loader; no thread starts yet.

@@ -151,7 +151,7 @@ class PermutationTable : public std::enable_shared_from_this<PermutationTable> {
 /// Builds a permutation table. Steps may come in any order: filter, then split, shuffle and shard
 /// are carried out.
 ///
-/// Not thread-safe.
+/// One thread at a time.
 class PermutationBuilder {
  public:
   explicit PermutationBuilder(std::shared_ptr<const TableSource> base);

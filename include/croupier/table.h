@@ -97,8 +97,8 @@ class TableSource {
 
   /// Read all live rows in storage order, or those that a filter keeps.
   ///
-  /// A table in files is read ahead by threads, within the budget of Config. A forked child may go
-  /// on with a reader of its parent.
+  /// A table in files is read ahead by threads, within the budget of Config. The reader is for one
+  /// thread at a time. A forked child may go on with a reader of its parent.
   ///
   /// \return KeyError for an unknown column, naming those there are; NotImplemented for a column of
   ///         a type or encoding that cannot be read, naming both; errors of Expression::BindFilter,

@@ -26,7 +26,7 @@ class PermutationBuilder:
 
     The methods return the builder itself, so that calls can be chained. Whatever the order of the
     calls, rows are filtered, then split, then shuffled within their splits, then sharded; of
-    several split methods the last one counts. `execute` ends it.
+    several split methods the last one counts. `execute` ends it. For one thread at a time.
 
     Args:
         table: the base table, at its version.
@@ -45,7 +45,7 @@ class PermutationBuilder:
         if not isinstance(table, Table):
             raise TypeError(f"expected a croupier.Table, not {type(table).__name__}")
         self._table = table._pinned()
-        self._core: _core.PermutationBuilder | None = _core.PermutationBuilder(table._source)
+        self._core: _core.PermutationBuilder | None = _core.PermutationBuilder(self._table._source)
 
     def split_random(
         self,

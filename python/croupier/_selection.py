@@ -68,11 +68,13 @@ class Selection:
     @property
     def source(self) -> _core.TableSource:
         """The base table, with the columns that are computed."""
-        if self._source is None:
-            self._source = self._table._source
+        source = self._source
+        if source is None:
+            source = self._table._source
             if self.expressions:
-                self._source = self._source.with_computed_columns(self.expressions)
-        return self._source
+                source = source.with_computed_columns(self.expressions)
+            self._source = source
+        return source
 
     @property
     def schema(self) -> pa.Schema:

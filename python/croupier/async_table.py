@@ -18,7 +18,7 @@ from croupier.edits import CleanupStats, Columns, MergeInsertBuilder, MergeResul
 from croupier.history import Branches, Tags
 from croupier.query import ScanQuery, TakeQuery
 from croupier.rows import Progress
-from croupier.table import Table
+from croupier.table import Table, moving
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -491,8 +491,9 @@ class AsyncTable:
         try:
             return await run_async(edit, table, *arguments, **keywords)
         finally:
-            if table.version > self._sync_table.version:
-                self._sync_table = table
+            with moving:
+                if table.version > self._sync_table.version:
+                    self._sync_table = table
 
     def __repr__(self) -> str:
         table = self._sync_table

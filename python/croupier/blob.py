@@ -17,8 +17,9 @@ class BlobFile(io.RawIOBase):
     """A value of a blob column as a file that is open for reading.
 
     Nothing is read before it is asked for, and nothing is kept. Wrap it in `io.BufferedReader` for
-    many small reads. It works in a forked child, and pickles as the table, the column and the row,
-    with its position. Made by `Table.take_blobs`.
+    many small reads. It has one position, so that each thread wants one of its own. It works in a
+    forked child, and pickles as the table, the column and the row, with its position. Made by
+    `Table.take_blobs`.
     """
 
     def __init__(self, blob: _core.Blob, table: Table, column: str, row_id: int):
@@ -65,10 +66,11 @@ class BlobFile(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         """Read as many bytes, or to the end, in one go."""
         self._check_open()
-        left = max(0, self._blob.size - self._position)
+        position = self._position
+        left = max(0, self._blob.size - position)
         size = left if size is None or size < 0 else min(size, left)
-        data = self._blob.read(self._position, size) if size else b""
-        self._position += len(data)
+        data = self._blob.read(position, size) if size else b""
+        self._position = position + len(data)
         return data
 
     def readall(self) -> bytes:

@@ -73,7 +73,9 @@ class CleanupStats:
 class TableEdits:
     """The methods of a table that change it. Not to be used by itself."""
 
-    _source: _core.TableSource
+    @property
+    def _source(self) -> _core.TableSource:
+        raise NotImplementedError
 
     def _writer(self) -> _core.TableWriter:
         raise NotImplementedError
@@ -257,10 +259,11 @@ class TableEdits:
         function: Callable[[pa.RecordBatch], Any],
         read_columns: Sequence[str] | None,
     ) -> dict[str, int]:
-        names = self.schema.names if read_columns is None else list(read_columns)
+        source = self._source
+        names = pa.schema(source.schema()).names if read_columns is None else list(read_columns)
         # What it makes of the first rows tells which columns there will be.
-        inputs = pa.schema(self._source.project_schema(names))
-        rows = map(pa.record_batch, self._source.scan(names, _FIRST_ROWS))
+        inputs = pa.schema(source.project_schema(names))
+        rows = map(pa.record_batch, source.scan(names, _FIRST_ROWS))
         none = pa.RecordBatch.from_arrays(
             [pa.nulls(0, type_) for type_ in inputs.types], schema=inputs
         )

@@ -46,8 +46,9 @@ def start_loader(
 class Batches:
     """Batches that C++ threads read ahead, for ``for`` and for ``async for``. Used once.
 
-    After a fork the child goes on from the batch that the parent would have had next. A wait that
-    is interrupted or cancelled leaves the batch to be had next. Made by `Permutation.iter`.
+    Several threads may share it, and each batch goes to one of them; tasks of an event loop take
+    turns. After a fork the child goes on from the batch that the parent would have had next. A wait
+    that is interrupted or cancelled leaves the batch to be had next. Made by `Permutation.iter`.
     """
 
     _is_awaited = False

@@ -27,7 +27,7 @@ class Query:
     """What plain reads have in common: which columns, and in which shape the rows end."""
 
     def __init__(self, table: Table):
-        self._table = table
+        self._table = table._pinned()
         self._columns: dict[str, str] | None = None
         self._expressions: dict[str, str] = {}
         self._added: dict[str, bool] = {}
@@ -168,6 +168,8 @@ class ScanQuery(Query):
 
     def to_batches(self, batch_size: int | None = None) -> pa.RecordBatchReader:
         """Read as a stream of record batches; rows are read as it goes on.
+
+        The stream is for one thread at a time.
 
         Args:
             batch_size: rows of every batch but the last; 8192 where none is given.

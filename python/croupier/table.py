@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
@@ -24,16 +26,45 @@ if TYPE_CHECKING:
 
 __all__ = ["Table"]
 
+# Guards the moves of tables, by edits of several threads; held to compare and to set.
+moving = threading.RLock()
+# So that no other thread holds it at a fork.
+os.register_at_fork(
+    before=moving.acquire, after_in_parent=moving.release, after_in_child=moving.release
+)
+
+
+class _AtVersion:
+    """A source, and what is found out about it at first use: what a table is between two edits."""
+
+    def __init__(self, source: _core.TableSource):
+        self.source = source
+        self._num_rows: int | None = None
+        self._rows_in_order: _core.Permutation | None = None
+
+    def num_rows(self) -> int:
+        num_rows = self._num_rows
+        if num_rows is None:
+            num_rows = self._num_rows = self.source.count_rows()
+        return num_rows
+
+    def rows_in_order(self) -> _core.Permutation:
+        rows = self._rows_in_order
+        if rows is None:
+            rows = self._rows_in_order = _core.Permutation.make(self.source)
+        return rows
+
 
 class Table(TableEdits):
     """Rows with an Arrow schema at one version.
 
     Nothing but its own edits (`add`, `delete`, `update` …) moves a table object: to the version
-    that they make. What others commit is another version, and another object, which `checkout` and
-    `checkout_latest` return; a permutation, a scan or a pickle of a table stays at the version that
-    it was made at. It is a map-style dataset of PyTorch: `len`, and rows by their offsets. It
-    pickles, pinned to its branch and version: a table in files as its location, without
-    credentials (see `connect`), one in memory with its files. Edits are for one thread at a time.
+    that they make, the newest of them if several threads edit it. What others commit is another
+    version, and another object, which `checkout` and `checkout_latest` return; a read, a query, a
+    permutation or a pickle of a table stays at the version that it was begun at. It is a map-style
+    dataset of PyTorch: `len`, and rows by their offsets. It pickles, pinned to its branch and
+    version: a table in files as its location, without credentials (see `connect`), one in memory
+    with its files.
 
     Made by `croupier.connect`, its connection's methods, and `croupier.open_dataset`.
     """
@@ -48,13 +79,16 @@ class Table(TableEdits):
         **options: Any,
     ):
         """Use `croupier.open_dataset` or a connection; the options are those of `open_table`."""
-        self._source = source
+        # Never changed by an edit: that puts another one here.
+        self._at_version = _AtVersion(source)
         self._name = name
         self._memory = memory
         self._access = access or StoreAccess()
         self._options = options
-        self._num_rows: int | None = None
-        self._identity_rows: _core.Permutation | None = None
+
+    @property
+    def _source(self) -> _core.TableSource:
+        return self._at_version.source
 
     @property
     def name(self) -> str:
@@ -123,10 +157,9 @@ class Table(TableEdits):
 
     def _pinned(self) -> Table:
         """Give an object at this version that no edit moves."""
-        pinned = Table(
-            self._source, self._name, memory=self._memory, access=self._access, **self._options
-        )
-        pinned._num_rows, pinned._identity_rows = self._num_rows, self._identity_rows
+        at_version = self._at_version
+        pinned = self._at(at_version.source)
+        pinned._at_version = at_version
         return pinned
 
     def _writer(self) -> _core.TableWriter:
@@ -135,8 +168,11 @@ class Table(TableEdits):
         )
 
     def _move_to(self, version: int) -> None:
-        self._source = self._source.checkout(version=version)
-        self._num_rows = self._identity_rows = None
+        moved = _AtVersion(self._source.checkout(version=version))
+        with moving:
+            # Edits of several threads end in any order.
+            if version > self.version:
+                self._at_version = moved
 
     def count_rows(self, filter: str | None = None) -> int:
         """Count the rows.
@@ -151,9 +187,7 @@ class Table(TableEdits):
         """
         if filter is not None:
             return self._source.count_rows(filter)
-        if self._num_rows is None:
-            self._num_rows = self._source.count_rows()
-        return self._num_rows
+        return self._at_version.num_rows()
 
     def __len__(self) -> int:
         return self.count_rows()
@@ -276,10 +310,11 @@ class Table(TableEdits):
             TypeError: if the column holds no blobs.
             IndexError: if no row has one of the ids, or an offset is out of range.
         """
-        ids = self._row_ids_of(row_ids, offsets)
-        blobs = self._source.take_blobs(ids, column)
+        table = self._pinned()
+        ids = table._row_ids_of(row_ids, offsets)
+        blobs = table._source.take_blobs(ids, column)
         return [
-            None if blob is None else BlobFile(blob, self, column, row_id)
+            None if blob is None else BlobFile(blob, table, column, row_id)
             for row_id, blob in zip(ids, blobs, strict=True)
         ]
 
@@ -295,7 +330,8 @@ class Table(TableEdits):
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give all rows to any Arrow library."""
-        scan = self._source.scan(self.schema.names, SCAN_BATCH_ROWS)
+        source = self._source
+        scan = source.scan(pa.schema(source.schema()).names, SCAN_BATCH_ROWS)
         return scan.__arrow_c_stream__(requested_schema)
 
     def search(self, query: None = None) -> ScanQuery:
@@ -364,8 +400,9 @@ class Table(TableEdits):
         return worker_batch(self._take_rows(offsets))
 
     def _take_rows(self, offsets: Sequence[int]) -> pa.RecordBatch:
-        columns = self.schema.names
-        return pa.record_batch(self._rows_in_order().take(offsets, columns, 0, -1, True))
+        at_version = self._at_version
+        columns = pa.schema(at_version.source.schema()).names
+        return pa.record_batch(at_version.rows_in_order().take(offsets, columns, 0, -1, True))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Read all rows in storage order, each as a dict."""
@@ -373,9 +410,7 @@ class Table(TableEdits):
             yield from batch.to_pylist()
 
     def _rows_in_order(self) -> _core.Permutation:
-        if self._identity_rows is None:
-            self._identity_rows = _core.Permutation.make(self._source)
-        return self._identity_rows
+        return self._at_version.rows_in_order()
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{field.name}: {field.type}" for field in self.schema)

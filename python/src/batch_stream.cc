@@ -1,5 +1,6 @@
 #include "batch_stream.h"
 
+#include <arrow/status.h>
 #include <nanobind/stl/shared_ptr.h>
 
 #include "arrow_capsule.h"
@@ -7,7 +8,31 @@
 
 namespace croupier::python {
 
+class BatchStream::Turn {
+ public:
+  explicit Turn(std::atomic<bool>* is_being_read)
+      : is_being_read_(is_being_read), is_mine_(!is_being_read->exchange(true)) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (is_mine_) is_being_read_->store(false);
+  }
+
+  arrow::Status Check() const {
+    if (is_mine_) return arrow::Status::OK();
+    return arrow::Status::Invalid(
+        "another thread is reading this stream of batches; a stream is for one thread at a time, "
+        "and a croupier.Loader for several");
+  }
+
+ private:
+  std::atomic<bool>* const is_being_read_;
+  const bool is_mine_;
+};
+
 arrow::Status BatchStream::ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) {
+  const Turn turn(&is_being_read_.Get());
+  ARROW_RETURN_NOT_OK(turn.Check());
   const BackgroundWork work;
   const arrow::Status status = reader_->ReadNext(batch);
   if (status.IsCancelled()) cancel_.InterruptAgain();
@@ -15,6 +40,8 @@ arrow::Status BatchStream::ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) 
 }
 
 std::shared_ptr<arrow::RecordBatch> BatchStream::NextOrRaise() {
+  const Turn turn(&is_being_read_.Get());
+  OkOrRaise(turn.Check());
   return RunReleased(&cancel_, [&](const CancelToken&) { return reader_->Next(); });
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
 #include <arrow/record_batch.h>
 #include <nanobind/nanobind.h>
 
+#include "croupier/base/process_local.h"
 #include "signal_cancel.h"
 
 namespace croupier::python {
@@ -17,6 +19,8 @@ namespace nb = nanobind;
 /// Read here batch by batch, an interrupt is raised as the exception that it is. Given to another
 /// library as an Arrow stream, that library ends with an error of its own, and a KeyboardInterrupt
 /// is raised as soon as Python goes on.
+///
+/// For one thread at a time, which is checked: Invalid, ValueError in Python, while another reads.
 class BatchStream : public arrow::RecordBatchReader {
  public:
   /// Make one; `open(cancel token)` returns the reader, without the GIL.
@@ -40,7 +44,12 @@ class BatchStream : public arrow::RecordBatchReader {
   // Takes the GIL, which the token needs, whoever drops the last reference.
   static void Delete(BatchStream* stream);
 
+  // Says whether this call is the only one that reads, until it is destroyed.
+  class Turn;
+
   SignalCancel cancel_;
+  // A child goes on, also where a thread of its parent was reading.
+  ProcessLocal<std::atomic<bool>> is_being_read_;
   std::shared_ptr<arrow::RecordBatchReader> reader_;
 };
 

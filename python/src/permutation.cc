@@ -221,8 +221,10 @@ void RegisterBuilder(nb::module_& module) {
       .def(
           "execute",
           [](PermutationBuilder& self, int64_t list_bytes, const std::string& spill_directory) {
+            // Another thread may have the GIL, and the builder, while this one scans.
+            PermutationBuilder builder = self;
             return PermutationTableHandle{RunReleased([&](const CancelToken& cancel) {
-              return self.Execute(MakeBuildOptions(list_bytes, spill_directory, cancel));
+              return builder.Execute(MakeBuildOptions(list_bytes, spill_directory, cancel));
             })};
           },
           nb::kw_only(), nb::arg("list_bytes"), nb::arg("spill_directory"));

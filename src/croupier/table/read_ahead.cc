@@ -67,6 +67,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadAhead::Next(const CancelT
           windows_.pop_front();
           threads_wait_.notify_all();
         }
+        // Another consumer, if there is one, may have the next.
+        consumer_waits_.notify_one();
         return batch;
       }
       return window.error;

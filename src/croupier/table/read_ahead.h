@@ -44,7 +44,8 @@ struct ReadAheadOptions {
 /// lie close together in storage are read and decoded together. Windows begin with one batch, for a
 /// short time to the first, and double up to a share of the budget.
 ///
-/// One consumer at a time. Not for use after a fork: belongs into a ProcessLocal.
+/// Any number of consumers: each batch goes to one of them. Not for use after a fork: belongs into
+/// a ProcessLocal.
 class ReadAhead {
  public:
   /// Start threads at batch `first_batch` of the plan.
