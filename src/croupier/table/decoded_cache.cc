@@ -36,13 +36,22 @@ std::vector<KnownChunk> DecodedPage::Find(const std::vector<int64_t>& chunks) {
   last_use_.store(cache_->now_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   std::vector<KnownChunk> found(chunks.size());
   const std::lock_guard lock(mutex_);
+  const auto remembered = [&](int64_t chunk) -> const format::DecodedRows* {
+    const auto index = static_cast<size_t>(chunk);
+    const Group* const group = groups_[index / kGroupChunks].get();
+    return group != nullptr ? &(*group)[index % kGroupChunks] : nullptr;
+  };
+  // Chunks lie anywhere in memory. Counting one more owner waits for each in turn, so all are asked
+  // for first: the counter is in front of the array.
+  for (const int64_t chunk : chunks) {
+    if (const auto* rows = remembered(chunk)) __builtin_prefetch(rows->array.get(), /*rw=*/1);
+  }
   for (size_t i = 0; i < chunks.size(); ++i) {
-    const size_t group = static_cast<size_t>(chunks[i]) / kGroupChunks;
-    const size_t in_group = static_cast<size_t>(chunks[i]) % kGroupChunks;
-    if (groups_[group] != nullptr) found[i].decoded = (*groups_[group])[in_group];
-    const uint32_t bit = uint32_t{1} << in_group;
-    found[i].is_reused = (used_[group] & bit) != 0;
-    used_[group] |= bit;
+    if (const auto* rows = remembered(chunks[i])) found[i].decoded = *rows;
+    const auto index = static_cast<size_t>(chunks[i]);
+    const uint32_t bit = uint32_t{1} << index % kGroupChunks;
+    found[i].is_reused = (used_[index / kGroupChunks] & bit) != 0;
+    used_[index / kGroupChunks] |= bit;
   }
   return found;
 }

@@ -724,7 +724,10 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
   }
 
   arrow::Status Decode(bool remember_chunks) {
-    for (const auto& chunk_rows : chunk_rows_) {
+    size_t num_prefetched = 0;
+    for (size_t i = 0; i < chunk_rows_.size(); ++i) {
+      if (i == num_prefetched) num_prefetched = PrefetchChunks(i);
+      const ChunkRows& chunk_rows = chunk_rows_[i];
       ARROW_RETURN_NOT_OK(cancel_.Check());
       const auto status = DecodeChunk(chunk_rows, remember_chunks);
       if (!status.ok()) return AtPage(*chunk_rows.page_rows, status);
@@ -748,22 +751,39 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     return arrow::Status::OK();
   }
 
-  arrow::Status DecodeChunk(const ChunkRows& chunk_rows, bool remember_chunks) {
-    const PageRows& rows = *chunk_rows.page_rows;
-    auto decoded = chunk_rows.known.decoded;
-    if (decoded.array == nullptr) {
-      const bool remember = remember_chunks && (chunk_rows.known.is_reused ||
-                                                !rows.file->object()->habits().rereads_are_cheap);
-      ARROW_ASSIGN_OR_RAISE(decoded, rows.page().AsChunks()->DecodeChunk(
-                                         chunk_rows.chunk, data_.bytes(chunk_rows.fetched),
-                                         remember ? DefaultMemoryPool() : pool_));
-      if (remember) {
-        rows.opened->decoded->Insert(chunk_rows.chunk, decoded,
-                                     arrow::util::TotalBufferSize(*decoded.array));
+  // Prefetch rows of the next remembered chunks, as many as the nearest caches hold; gives the
+  // first chunk that is left.
+  size_t PrefetchChunks(size_t begin) {
+    constexpr size_t kChunks = 128;
+    const size_t end = std::min(begin + kChunks, chunk_rows_.size());
+    for (size_t i = begin; i < end; ++i) {
+      const ChunkRows& rows = chunk_rows_[i];
+      if (rows.known.decoded.array != nullptr) {
+        AssemblerOf(*rows.page_rows).Prefetch(rows.known.decoded, RunsOf(rows));
       }
     }
-    return AssemblerOf(rows).Append(
-        decoded, std::span(rows.runs).subspan(chunk_rows.first_run, chunk_rows.num_runs));
+    return end;
+  }
+
+  static std::span<const RowRun> RunsOf(const ChunkRows& rows) {
+    return std::span(rows.page_rows->runs).subspan(rows.first_run, rows.num_runs);
+  }
+
+  arrow::Status DecodeChunk(const ChunkRows& chunk_rows, bool remember_chunks) {
+    const PageRows& rows = *chunk_rows.page_rows;
+    const KnownChunk& known = chunk_rows.known;
+    auto& assembler = AssemblerOf(rows);
+    if (known.decoded.array != nullptr) return assembler.Append(known.decoded, RunsOf(chunk_rows));
+    const bool remember =
+        remember_chunks && (known.is_reused || !rows.file->object()->habits().rereads_are_cheap);
+    ARROW_ASSIGN_OR_RAISE(const auto decoded, rows.page().AsChunks()->DecodeChunk(
+                                                  chunk_rows.chunk, data_.bytes(chunk_rows.fetched),
+                                                  remember ? DefaultMemoryPool() : pool_));
+    if (remember) {
+      rows.opened->decoded->Insert(chunk_rows.chunk, decoded,
+                                   arrow::util::TotalBufferSize(*decoded.array));
+    }
+    return assembler.Append(decoded, RunsOf(chunk_rows));
   }
 
   static arrow::Status AtFile(const storage::Object& object, const arrow::Status& status) {

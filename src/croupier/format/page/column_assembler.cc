@@ -119,6 +119,16 @@ class FixedAssembler : public ColumnAssembler {
     return arrow::Status::OK();
   }
 
+  void Prefetch(const DecodedRows& rows, std::span<const RowRun> runs) const override {
+    const arrow::ArrayData* level = rows.array.get();
+    if (level->dictionary != nullptr) return;
+    for (size_t depth = 0; depth < shape_.dimensions.size(); ++depth) {
+      level = level->child_data[0].get();
+    }
+    const uint8_t* values = level->buffers[1]->data();
+    for (const RowRun& run : runs) __builtin_prefetch(values + run.row * shape_.row_bits() / 8);
+  }
+
   arrow::Status AppendNulls(std::span<const RowRun> runs) override {
     ARROW_RETURN_NOT_OK(validity_[0].Clear(runs));
     if (shape_.item_bits == 1) return arrow::Status::OK();

@@ -60,6 +60,10 @@ class ColumnAssembler {
   ///        have got the rows before already
   virtual arrow::Status Append(const DecodedRows& rows, std::span<const RowRun> runs) = 0;
 
+  /// Have the processor fetch what Append will read of the same rows. For many rows that lie far
+  /// from each other: their waits for memory overlap.
+  virtual void Prefetch(const DecodedRows& /*rows*/, std::span<const RowRun> /*runs*/) const {}
+
   /// Fill slots with nulls; `row` is ignored.
   virtual arrow::Status AppendNulls(std::span<const RowRun> runs) = 0;
 

@@ -83,6 +83,14 @@ arrow::Status VariableAssembler::Append(const DecodedRows& rows, std::span<const
                                   : NoteRows<int64_t>(*rows.array, runs);
 }
 
+void VariableAssembler::Prefetch(const DecodedRows& rows, std::span<const RowRun> runs) const {
+  const bool is_dictionary = rows.array->dictionary != nullptr;
+  const size_t width =
+      is_dictionary ? sizeof(int32_t) : static_cast<size_t>(shape_.offset_bits) / 8;
+  const uint8_t* places = rows.array->buffers[1]->data();
+  for (const RowRun& run : runs) __builtin_prefetch(places + run.row * width);
+}
+
 arrow::Status VariableAssembler::AppendNulls(std::span<const RowRun> runs) {
   for (const RowRun& run : runs) {
     for (uint32_t i = 0; i < run.count; ++i) ARROW_RETURN_NOT_OK(NoteNull(run.slot + i));

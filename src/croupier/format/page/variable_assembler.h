@@ -25,6 +25,7 @@ class VariableAssembler : public ColumnAssembler {
                     arrow::MemoryPool* pool);
 
   arrow::Status Append(const DecodedRows& rows, std::span<const RowRun> runs) override;
+  void Prefetch(const DecodedRows& rows, std::span<const RowRun> runs) const override;
   arrow::Status AppendNulls(std::span<const RowRun> runs) override;
   uint8_t* FillInPlace(uint32_t slot, uint32_t count) override;
   void Keep(std::shared_ptr<const void> owner) override;
