@@ -1,4 +1,7 @@
-"""Credentials are in no pickle, representation, log line or error, unless they are asked for."""
+"""Credentials are in no pickle, representation, log line or error, unless they are asked for.
+
+Those of S3; of GCS and Azure: test_cloud_credentials.py.
+"""
 
 from __future__ import annotations
 

@@ -100,7 +100,8 @@ FileSystemResult MakeAzureFileSystem(const AzureSettings& settings) {
   } else if (!settings.account_key.empty()) {
     ARROW_RETURN_NOT_OK(options.ConfigureAccountKeyCredential(settings.account_key));
   } else if (!settings.sas_token.empty()) {
-    ARROW_RETURN_NOT_OK(options.ConfigureSASCredential(settings.sas_token));
+    // Arrow puts it behind the URL of the account as it is.
+    ARROW_RETURN_NOT_OK(options.ConfigureSASCredential("?" + settings.sas_token));
   } else if (!settings.client_secret.empty()) {
     ARROW_RETURN_NOT_OK(options.ConfigureClientSecretCredential(
         settings.tenant_id, settings.client_id, settings.client_secret));

@@ -201,6 +201,17 @@ bool IsInEnvironment(const Option& option, std::string_view spelling) {
          spelling.starts_with("azure_");
 }
 
+// A URL in a message of Azure's SDK has the parameters of a token in an order and spelling of its
+// own: what is secret of them is the signature.
+void HideSignatures(std::string* text) {
+  constexpr std::string_view kParameter = "sig=";
+  for (size_t at = text->find(kParameter); at != text->npos; at = text->find(kParameter, at)) {
+    at += kParameter.size();
+    const size_t end = std::min(text->find_first_of("&'\"; \n", at), text->size());
+    text->replace(at, end - at, "***");
+  }
+}
+
 }  // namespace
 
 StorageOptions WithoutCredentials(const StorageOptions& options) {
@@ -442,6 +453,7 @@ arrow::Result<AzureSettings> StorageSettings::ForAzure(const std::string& accoun
   settings.account_name = Text("azure_storage_account_name");
   settings.account_key = Text("azure_storage_account_key");
   settings.sas_token = Text("azure_storage_sas_token");
+  if (settings.sas_token.starts_with('?')) settings.sas_token.erase(0, 1);
   settings.tenant_id = Text("azure_storage_tenant_id");
   settings.client_id = Text("azure_storage_client_id");
   settings.client_secret = Text("azure_storage_client_secret");
@@ -495,6 +507,7 @@ std::string StorageSettings::Redact(std::string text) const {
       text.replace(at, secret.size(), "***");
     }
   }
+  HideSignatures(&text);
   return text;
 }
 

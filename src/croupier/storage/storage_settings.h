@@ -83,7 +83,7 @@ struct AzureSettings {
   ClientSettings client;
   std::string account_name;
   std::string account_key;                          ///< or:
-  std::string sas_token;                            ///< or:
+  std::string sas_token;                            ///< without its question mark; or:
   std::string tenant_id, client_id, client_secret;  ///< none: the default chain
   bool anonymous = false;
   Endpoint endpoint;

@@ -181,6 +181,10 @@ TEST(StorageSettingsTest, OfAzureNeedAnAccountAndKeepItsKeyToIt) {
   const auto emulator = Make({{"use_emulator", "true"}}).ForAzure("").ValueOrDie();
   EXPECT_EQ(emulator.account_name, "devstoreaccount1");
   EXPECT_EQ(emulator.endpoint.scheme, "http");
+  for (const char* token : {"sv=1&sig=s", "?sv=1&sig=s"}) {
+    const auto signed_url = Make({{"account_name", "a"}, {"sas_token", token}});
+    EXPECT_EQ(signed_url.ForAzure("").ValueOrDie().sas_token, "sv=1&sig=s");
+  }
 }
 
 TEST(StorageSettingsTest, KeysDifferWhereSettingsDo) {
@@ -196,6 +200,8 @@ TEST(StorageSettingsTest, CredentialsAreTakenOutOfTextsAndOptions) {
                                   {"region", "r"}};
   EXPECT_EQ(Make(options).Redact("key AKIA77, https://x?sv=1&sig=abc; hunter2hunter2"),
             "key ***, https://x?***; ******");
+  EXPECT_EQ(Make(options).Redact("https://x/t?sig=abc%3D&sv=1 and 'y?sig=abc': failed"),
+            "https://x/t?sig=***&sv=1 and 'y?sig=***': failed");
   EXPECT_EQ(WithoutCredentials(options), (StorageOptions{{"region", "r"}}));
 }
 
