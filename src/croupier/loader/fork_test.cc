@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -134,7 +135,13 @@ void ExpectRightInChild(const std::function<bool()>& body) {
 
 bool IsRightInChild(const std::function<bool()>& body) {
   const auto result = testing::RunInForkedChild([&] { return body() ? 0 : 1; });
-  return !result.timed_out && result.exit_code == 0;
+  const bool is_right = !result.timed_out && result.exit_code == 0;
+  // Perhaps in a child itself, whose expectations nobody sees.
+  if (!is_right) {
+    std::cerr << "a child ended with the exit code " << result.exit_code << ", signal "
+              << result.signal << (result.timed_out ? ", hung\n" : "\n");
+  }
+  return is_right;
 }
 
 // Run threads that do something again and again, right each time, until they are stopped.
