@@ -27,7 +27,13 @@ from croupier._config import config
 from croupier._core import __version__
 from croupier.blob import BlobFile
 from croupier.database import Connection, connect, open_dataset
-from croupier.edits import CleanupStats, MergeInsertBuilder, MergeResult, WriteResult
+from croupier.edits import (
+    CleanupStats,
+    MergeInsertBuilder,
+    MergeResult,
+    OptimizeStats,
+    WriteResult,
+)
 from croupier.errors import CorruptFileError, NameNotFoundError, VersionNotFoundError
 from croupier.loader import Loader
 from croupier.permutation import (
@@ -59,6 +65,7 @@ __all__ = [
     "MergeInsertBuilder",
     "MergeResult",
     "NameNotFoundError",
+    "OptimizeStats",
     "Permutation",
     "PermutationBuilder",
     "PermutationTable",

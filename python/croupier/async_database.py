@@ -27,7 +27,30 @@ class AsyncConnection:
     """
 
     def __init__(self, connection: Connection):
-        self._sync_connection = connection
+        self._open_connection: Connection | None = connection
+
+    @property
+    def _sync_connection(self) -> Connection:
+        if self._open_connection is None:
+            raise RuntimeError("Connection is closed")
+        return self._open_connection
+
+    def is_open(self) -> bool:
+        """Tell whether the connection was not closed."""
+        return self._open_connection is not None
+
+    def close(self) -> None:
+        """Let go of the connection: what is called then raises a RuntimeError, as in LanceDB.
+
+        Calls under way go on, and tables stay open. May be called again.
+        """
+        self._open_connection = None
+
+    def __enter__(self) -> AsyncConnection:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     @property
     def connection(self) -> Connection:
@@ -116,7 +139,8 @@ class AsyncConnection:
         await run_async(self._sync_connection.drop_all_tables)
 
     def __repr__(self) -> str:
-        return f"<croupier.AsyncConnection '{self.uri}'>"
+        connection = self._open_connection
+        return f"<croupier.AsyncConnection {'closed' if connection is None else repr(self.uri)}>"
 
     def __reduce__(self) -> tuple[type[AsyncConnection], tuple[Connection]]:
         return AsyncConnection, (self._sync_connection,)

@@ -14,7 +14,14 @@ import pyarrow as pa
 from croupier import _core
 from croupier._event_loop import await_call, run_async
 from croupier.blob import BlobFile
-from croupier.edits import CleanupStats, Columns, MergeInsertBuilder, MergeResult, WriteResult
+from croupier.edits import (
+    CleanupStats,
+    Columns,
+    MergeInsertBuilder,
+    MergeResult,
+    OptimizeStats,
+    WriteResult,
+)
 from croupier.history import Branches, Tags
 from croupier.query import ScanQuery, TakeQuery
 from croupier.rows import Progress
@@ -48,6 +55,7 @@ class AsyncBatchReader:
         self._schema = schema
         self._batches = _generator_of(batches)
         self._is_whole = True
+        self._is_being_read = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -58,11 +66,17 @@ class AsyncBatchReader:
         return self
 
     async def __anext__(self) -> pa.RecordBatch:
+        if self._is_being_read:
+            raise ValueError("another task is reading this stream of batches")
         if not self._is_whole:
             raise ValueError("the stream of batches has ended before its time")
+        self._is_being_read = True
         self._is_whole = False
-        batch = await run_async(next, self._batches, None)
-        self._is_whole = True
+        try:
+            batch = await run_async(next, self._batches, None)
+            self._is_whole = True
+        finally:
+            self._is_being_read = False
         if batch is None:
             raise StopAsyncIteration
         return batch
@@ -268,7 +282,31 @@ class AsyncTable:
 
     def __init__(self, table: Table):
         # Never changed by an edit: that puts another object here, and reads stay at theirs.
-        self._sync_table = table._pinned()
+        self._open_table: Table | None = table._pinned()
+        self._name = table.name
+
+    @property
+    def _sync_table(self) -> Table:
+        if self._open_table is None:
+            raise RuntimeError(f"Table {self._name} is closed")
+        return self._open_table
+
+    def is_open(self) -> bool:
+        """Tell whether the table was not closed."""
+        return self._open_table is not None
+
+    def close(self) -> None:
+        """Let go of the table: what is called then raises a RuntimeError, as in LanceDB.
+
+        Calls under way go on, and what was made of the table stays usable. May be called again.
+        """
+        self._open_table = None
+
+    def __enter__(self) -> AsyncTable:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     @property
     def table(self) -> Table:
@@ -278,7 +316,7 @@ class AsyncTable:
     @property
     def name(self) -> str:
         """The name in its database; that of its folder, for a dataset that lies in none."""
-        return self._sync_table.name
+        return self._name
 
     async def uri(self) -> str:
         """Tell where the table is."""
@@ -471,6 +509,21 @@ class AsyncTable:
             Table.cleanup_old_versions, older_than, delete_unverified=delete_unverified
         )
 
+    async def optimize(
+        self,
+        *,
+        cleanup_older_than: timedelta | None = None,
+        delete_unverified: bool = False,
+        retrain: bool = False,
+    ) -> OptimizeStats:
+        """Write fragments anew that need it, then delete old versions, as `Table.optimize`."""
+        return await self._edit(
+            Table.optimize,
+            cleanup_older_than=cleanup_older_than,
+            delete_unverified=delete_unverified,
+            retrain=retrain,
+        )
+
     async def restore(self, version: int | str) -> WriteResult:
         """Make the rows and schema of an older version those of a new one, as `Table.restore`."""
         return await self._edit(Table.restore, version)
@@ -492,11 +545,13 @@ class AsyncTable:
             return await run_async(edit, table, *arguments, **keywords)
         finally:
             with moving:
-                if table.version > self._sync_table.version:
-                    self._sync_table = table
+                if self._open_table is not None and table.version > self._open_table.version:
+                    self._open_table = table
 
     def __repr__(self) -> str:
-        table = self._sync_table
+        table = self._open_table
+        if table is None:
+            return f"<croupier.AsyncTable '{self._name}': closed>"
         return f"<croupier.AsyncTable '{table.name}': version {table.version}, at {table.uri}>"
 
     def __reduce__(self) -> tuple[type[AsyncTable], tuple[Table]]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from croupier import _core
 from croupier.rows import Progress, reader_of, write_rows
 
-__all__ = ["CleanupStats", "MergeInsertBuilder", "MergeResult", "WriteResult"]
+__all__ = ["CleanupStats", "MergeInsertBuilder", "MergeResult", "OptimizeStats", "WriteResult"]
 
 # Rows that a function which computes columns is tried with.
 _FIRST_ROWS = 1024
@@ -68,6 +68,19 @@ class CleanupStats:
     old_versions: int
     num_files: int
     bytes_removed: int
+
+
+@dataclass(frozen=True)
+class OptimizeStats:
+    """What an optimisation has made.
+
+    Attributes:
+        compaction: of the fragments.
+        prune: of old versions and files.
+    """
+
+    compaction: WriteResult
+    prune: CleanupStats
 
 
 class TableEdits:
@@ -325,6 +338,33 @@ class TableEdits:
             grace_us=0 if delete_unverified else None,
         )
         return CleanupStats(stats["num_versions"], stats["num_files"], stats["num_bytes"])
+
+    def optimize(
+        self,
+        *,
+        cleanup_older_than: timedelta | None = None,
+        delete_unverified: bool = False,
+        retrain: bool = False,
+    ) -> OptimizeStats:
+        """Write fragments anew that need it, then delete old versions, as LanceDB.
+
+        Args:
+            cleanup_older_than: the age from which on versions are deleted; a week where none is
+                given.
+            delete_unverified: as for `cleanup_old_versions`.
+            retrain: as in LanceDB, of no effect.
+
+        Example:
+            >>> import croupier
+            >>> table = croupier.connect("memory://").create_table("t", [{"x": 1}])
+            >>> _ = table.add([{"x": 2}])
+            >>> table.optimize().compaction.version
+            3
+        """
+        compaction = self.compact_files()
+        older_than = timedelta(weeks=1) if cleanup_older_than is None else cleanup_older_than
+        prune = self.cleanup_old_versions(older_than, delete_unverified=delete_unverified)
+        return OptimizeStats(compaction, prune)
 
     def restore(self, version: int | str) -> WriteResult:
         """Make the rows and schema of an older version those of a new one.

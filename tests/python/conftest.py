@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import gc
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -57,3 +60,23 @@ def lance_uri(tmp_path: Path) -> str:
     uri = str(tmp_path / "numbers.lance")
     lance.write_dataset(rows, uri, max_rows_per_file=250).delete("x % 7 = 3")
     return uri
+
+
+@pytest.fixture
+def run() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Run a coroutine on a new loop in debug mode; what the loop complains about is an error."""
+
+    def run_on_new_loop(main: Coroutine[Any, Any, Any]) -> Any:
+        complaints: list[Any] = []
+
+        async def watched() -> Any:
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda loop, context: complaints.append(context))
+            return await main
+
+        result = asyncio.run(watched(), debug=True)
+        gc.collect()
+        assert complaints == []
+        return result
+
+    return run_on_new_loop

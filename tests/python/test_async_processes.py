@@ -1,9 +1,12 @@
 """Async calls and forks, signals, exits and slow stores, each in a process of its own."""
 
+import json
+import os
 import signal
 
 import pytest
 from child_script import read_line, run_script, start_script, wait_for
+from with_servers import BUCKET
 
 COMMON = """
 import asyncio, os, pickle, signal, sys, threading
@@ -357,3 +360,61 @@ def test_a_call_that_is_given_up_asks_for_nothing_more(tmp_path):
     # The servers complain of connections that end; a loop would of tasks.
     assert "asyncio" not in child.stderr
     assert "never" not in child.stderr
+
+
+S3_FORKS = (
+    COMMON
+    + """
+import json, time
+
+
+async def read(table, permutation, first):
+    taken, scanned, rows = await asyncio.gather(
+        asyncio.gather(*(table.take([i]) for i in range(0, 1000, 100))),
+        table.to_arrow(), deal(permutation))
+    assert [each["x"][0].as_py() for each in taken] == ROWS[::100]
+    assert scanned["x"].to_pylist() == rows == first
+
+
+async def main():
+    options = json.loads(sys.argv[2])
+    db = await croupier.connect_async(sys.argv[1], storage_options=options)
+    table = await db.create_table("t", pa.table({"x": ROWS}), max_rows_per_file=100)
+    permutation = croupier.Permutation.identity(table)
+    reading = True
+
+    async def read_on():
+        while reading:
+            await read(table, permutation, ROWS)
+
+    readers = [asyncio.create_task(read_on()) for _ in range(4)]
+    half = permutation.with_format("python_col").iter(33)
+    begun = await anext(half)
+
+    async def check():
+        await read(table, permutation, ROWS)
+        rest = [x async for batch in half for x in batch["x"]]
+        assert begun["x"] + rest == ROWS
+        with croupier.AsyncTable(table.table) as mine:
+            assert await mine.count_rows("x >= 10") == 990
+
+    for moment in range(int(os.environ.get("CROUPIER_TEST_FORKS", 5))):
+        await asyncio.sleep(0.003 * (moment % 7))
+        assert in_child(check) == 0
+    reading = False
+    await asyncio.gather(*readers)
+    await check()
+    store = sys.argv[1].rpartition("/")[0]
+    assert croupier.io_counters()[store]["errors"] == 0, croupier.io_counters()
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_children_that_are_forked_while_a_loop_reads_s3_read_at_once(tmp_path, s3_options):
+    # The full form: CROUPIER_TEST_FORKS=200.
+    forks = int(os.environ.get("CROUPIER_TEST_FORKS", 5))
+    arguments = (f"s3://{BUCKET}/async", json.dumps(s3_options))
+    assert run_script(tmp_path, S3_FORKS, *arguments, timeout=60 + 5 * forks) == ""
