@@ -25,6 +25,9 @@ struct LoaderOptions {
   int64_t end = -1;
   /// Leave out a short last batch.
   bool drop_last = false;
+  /// Of every so many batches deliver the first alone, for processes that take turns: each begins
+  /// at its own batch.
+  int64_t batch_step = 1;
   /// Threads that read and decode; 0 takes ProcessResources' default.
   int num_threads = 0;
   /// Bytes of batches that may wait or be in the making; 0 takes the default. At least one batch is

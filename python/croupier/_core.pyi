@@ -318,6 +318,7 @@ class Loader:
         begin: int,
         end: int,
         drop_last: bool,
+        batch_step: int,
         num_threads: int,
         prefetch_bytes: int,
     ) -> None: ...

@@ -24,10 +24,14 @@ def start_loader(
     begin: int = 0,
     end: int = -1,
     drop_last: bool = False,
+    batch_step: int = 1,
     num_threads: int | None = None,
     prefetch_bytes: int | None = None,
 ) -> _core.Loader:
-    """Make a loader; its threads end with the process, if it still lives then."""
+    """Make a loader, of the first of every `batch_step` batches.
+
+    Its threads end with the process, if it still lives then.
+    """
     for name, value in (("num_threads", num_threads), ("prefetch_bytes", prefetch_bytes)):
         if value is not None and value <= 0:
             raise ValueError(f"{name} must be positive: {value}")
@@ -38,6 +42,7 @@ def start_loader(
         begin=begin,
         end=end,
         drop_last=drop_last,
+        batch_step=batch_step,
         num_threads=num_threads or 0,
         prefetch_bytes=prefetch_bytes or 0,
     )

@@ -27,14 +27,15 @@ namespace {
 class LoaderHandle {
  public:
   LoaderHandle(const PermutationHandle& permutation, std::vector<std::string> columns,
-               int64_t batch_rows, int64_t begin, int64_t end, bool drop_last, int num_threads,
-               int64_t prefetch_bytes) {
+               int64_t batch_rows, int64_t begin, int64_t end, bool drop_last, int64_t batch_step,
+               int num_threads, int64_t prefetch_bytes) {
     LoaderOptions options;
     options.columns = std::move(columns);
     options.batch_rows = batch_rows;
     options.begin = begin;
     options.end = end;
     options.drop_last = drop_last;
+    options.batch_step = batch_step;
     options.num_threads = num_threads;
     options.prefetch_bytes = prefetch_bytes;
     loader_ = ValueOrRaise(Loader::Make(permutation.permutation, std::move(options)));
@@ -100,10 +101,10 @@ void RegisterLoader(nb::module_& module) {
   nb::class_<LoaderHandle>(module, "Loader", nb::is_weak_referenceable(),
                            "Batches of a permutation, read ahead by threads.")
       .def(nb::init<const PermutationHandle&, std::vector<std::string>, int64_t, int64_t, int64_t,
-                    bool, int, int64_t>(),
+                    bool, int64_t, int, int64_t>(),
            nb::arg("rows"), nb::kw_only(), nb::arg("columns"), nb::arg("batch_rows"),
-           nb::arg("begin"), nb::arg("end"), nb::arg("drop_last"), nb::arg("num_threads"),
-           nb::arg("prefetch_bytes"))
+           nb::arg("begin"), nb::arg("end"), nb::arg("drop_last"), nb::arg("batch_step"),
+           nb::arg("num_threads"), nb::arg("prefetch_bytes"))
       .def("__iter__", [](const nb::object& self) { return self; })
       .def("__next__", &LoaderHandle::Next)
       .def("when_ready", &LoaderHandle::WhenReady, nb::arg("completions"))

@@ -1,7 +1,9 @@
 #include "croupier/loader.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <utility>
 
 #include <arrow/record_batch.h>
@@ -27,16 +29,47 @@ int64_t NowMicroseconds() {
       .count();
 }
 
+// Batches that lie a step apart, counted on as if there were nothing between them.
+struct SteppedBatches {
+  int64_t begin = 0;  // position of the first
+  int64_t batch_rows = 1;
+  int64_t batch_step = 1;
+
+  // Rows of the batches that begin in `num_rows` positions.
+  int64_t CountRows(int64_t num_rows) const {
+    // No position is so far: a larger step is as good as this.
+    const int64_t step_rows =
+        batch_step > INT64_MAX / batch_rows ? INT64_MAX : batch_step * batch_rows;
+    return num_rows / step_rows * batch_rows + std::min(num_rows % step_rows, batch_rows);
+  }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Read(const Permutation& permutation,
+                                                          table::IndexRange rows,
+                                                          const std::vector<std::string>& columns,
+                                                          const ReadOptions& options) const {
+    if (batch_step == 1) {
+      return permutation.TakeRange(begin + rows.begin, begin + rows.end, columns, options);
+    }
+    std::vector<int64_t> positions;
+    positions.reserve(static_cast<size_t>(rows.num_rows()));
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      positions.push_back(begin + row / batch_rows * batch_rows * batch_step + row % batch_rows);
+    }
+    return permutation.Take(positions, columns, options);
+  }
+};
+
 }  // namespace
 
 struct Loader::Impl {
   Impl(std::shared_ptr<const Permutation> permutation, std::vector<std::string> columns,
-       std::shared_ptr<arrow::Schema> schema, table::BatchPlan plan,
+       std::shared_ptr<arrow::Schema> schema, table::BatchPlan plan, SteppedBatches stepped,
        table::ReadAheadOptions options)
       : permutation(std::move(permutation)),
         columns(std::move(columns)),
         schema(std::move(schema)),
         plan(plan),
+        stepped(stepped),
         options(options),
         read_ahead([this] { return StartReadAhead(); }) {}
 
@@ -45,7 +78,7 @@ struct Loader::Impl {
       ReadOptions read_options;
       read_options.cancel = &cancel;
       const int64_t started = NowMicroseconds();
-      auto rows = permutation->TakeRange(range.begin, range.end, columns, read_options);
+      auto rows = stepped.Read(*permutation, range, columns, read_options);
       read_microseconds += NowMicroseconds() - started;
       return rows;
     };
@@ -61,7 +94,8 @@ struct Loader::Impl {
   const std::shared_ptr<const Permutation> permutation;
   const std::vector<std::string> columns;
   const std::shared_ptr<arrow::Schema> schema;
-  const table::BatchPlan plan;
+  const table::BatchPlan plan;  // of the rows that are delivered
+  const SteppedBatches stepped;
   const table::ReadAheadOptions options;
 
   // Atomics, because they outlive a fork, where a mutex might be inherited locked.
@@ -86,9 +120,18 @@ arrow::Result<std::unique_ptr<Loader>> Loader::Make(std::shared_ptr<const Permut
     return arrow::Status::IndexError("positions out of range: [", options.begin, ", ", end, ") of ",
                                      num_rows);
   }
-  ARROW_ASSIGN_OR_RAISE(
-      const auto plan,
-      table::BatchPlan::Make({options.begin, end}, options.batch_rows, options.drop_last));
+  if (options.batch_step <= 0) {
+    return arrow::Status::Invalid("batch_step must be positive: ", options.batch_step);
+  }
+  // Checks the range and batch_rows too.
+  ARROW_ASSIGN_OR_RAISE(auto plan, table::BatchPlan::Make({options.begin, end}, options.batch_rows,
+                                                          options.drop_last));
+  SteppedBatches stepped;
+  if (options.batch_step > 1) {
+    stepped = {options.begin, options.batch_rows, options.batch_step};
+    ARROW_ASSIGN_OR_RAISE(plan, table::BatchPlan::Make({0, stepped.CountRows(end - options.begin)},
+                                                       options.batch_rows, options.drop_last));
+  }
   if (options.columns.empty()) options.columns = permutation->base()->schema()->field_names();
   ARROW_ASSIGN_OR_RAISE(auto schema,
                         ProjectSchema(*permutation->base()->schema(), options.columns));
@@ -102,11 +145,12 @@ arrow::Result<std::unique_ptr<Loader>> Loader::Make(std::shared_ptr<const Permut
   table::ReadAheadOptions read_ahead_options;
   read_ahead_options.num_threads =
       options.num_threads > 0 ? options.num_threads : config.num_threads;
+  if (options.batch_step > 1) read_ahead_options.unit = "rows of its batches";
   read_ahead_options.budget_bytes =
       options.prefetch_bytes > 0 ? options.prefetch_bytes : config.prefetch_bytes;
   return std::unique_ptr<Loader>(
       new Loader(std::make_unique<Impl>(std::move(permutation), std::move(options.columns),
-                                        std::move(schema), plan, read_ahead_options)));
+                                        std::move(schema), plan, stepped, read_ahead_options)));
 }
 
 Loader::Loader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

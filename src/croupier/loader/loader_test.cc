@@ -1,5 +1,6 @@
 #include "croupier/loader.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -127,6 +128,29 @@ TEST(LoaderTest, AWindowOfPositionsAndDropLastAreKept) {
   auto loader = MakeLoader(std::make_shared<CountingTable>(1000),
                            {.batch_rows = 100, .begin = 50, .end = 475, .drop_last = true});
   EXPECT_TRUE(IsSequence(Drain(loader.get()), 50, 400));
+}
+
+TEST(LoaderTest, BatchesAStepApartAreThoseOfAllBatches) {
+  for (const int64_t num_rows : {0, 1, 9, 10, 11, 1000, 1007, 1010, 1015, 1024}) {
+    for (const int64_t step : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{200}, INT64_MAX}) {
+      for (const bool drop_last : {false, true}) {
+        const int64_t begin = num_rows > 500 ? 7 : 0;
+        std::vector<uint64_t> expected;
+        for (int64_t batch = begin, i = 0; batch < num_rows; batch += 10, ++i) {
+          const int64_t end = std::min(batch + 10, num_rows);
+          if (i % step != 0 || (drop_last && end < batch + 10)) continue;
+          for (int64_t row = batch; row < end; ++row) {
+            expected.push_back(static_cast<uint64_t>(row));
+          }
+        }
+        auto loader = MakeLoader(
+            std::make_shared<CountingTable>(num_rows),
+            {.batch_rows = 10, .begin = begin, .drop_last = drop_last, .batch_step = step});
+        EXPECT_EQ(loader->num_batches(), (std::ssize(expected) + 9) / 10);
+        EXPECT_EQ(Drain(loader.get()), expected) << num_rows << " " << step << " " << drop_last;
+      }
+    }
+  }
 }
 
 TEST(LoaderTest, AnEmptyPermutationEndsAtOnce) {
