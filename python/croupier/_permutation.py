@@ -18,6 +18,7 @@ from croupier._permutation_table import (
     unpickle_permutation_table,
 )
 from croupier._ranks import find_shard
+from croupier._reads_in_order import ReadsInOrder
 from croupier._row_order import RowOrder, check_window
 from croupier._selection import Selection, check_column_names
 from croupier._splits import find_split
@@ -74,6 +75,7 @@ class Permutation:
         self._selection = Selection.of_all(base_table)
         self._rows = order.open(base_table, permutation_table)
         self._told_of_rows_left_out = False
+        self._reads_in_order = ReadsInOrder()
 
     @classmethod
     def identity(cls, table: Table | AsyncTable) -> Permutation:
@@ -459,8 +461,16 @@ class Permutation:
         return self.__getitems__([index] if is_one_row(index) else index)  # type: ignore[list-item,arg-type]
 
     def __getitems__(self, indices: Sequence[int]) -> Any:
-        """Read rows, formatted as one batch: what a DataLoader asks for."""
-        return worker_batch(self.take_offsets(indices))
+        """Read rows, formatted as one batch: what a DataLoader asks for.
+
+        If it asks for batch after batch in order, as without a sampler, then from the third on
+        threads read ahead, as for `iter`, within `croupier.config.prefetch_bytes`; each of several
+        workers within its part of that.
+        """
+        batch = self._reads_in_order.take(self, indices)
+        if batch is None:
+            return worker_batch(self.take_offsets(indices))
+        return worker_batch(self.transform_fn(rename_batch(batch, self.schema)))
 
     def __repr__(self) -> str:
         return describe(self)
@@ -491,7 +501,7 @@ class Permutation:
     def __copy__(self) -> Permutation:
         # A copy in this process shares the order.
         copied = object.__new__(type(self))
-        vars(copied).update(vars(self))
+        vars(copied).update(vars(self), _reads_in_order=ReadsInOrder())
         return copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -554,11 +564,12 @@ class Permutation:
         *,
         num_threads: int | None = None,
         prefetch_bytes: int | None = None,
-        first_batch: int = 0,
+        skip_rows: int = 0,
+        batch_step: int = 1,
     ) -> _core.Loader:
         _check_batch_size(batch_size)
         begin, end = self._window()
-        begin = min(begin + first_batch * batch_size, end)
+        begin = min(begin + skip_rows, end)
         return start_loader(
             self._rows,
             columns=self._selection.sources,
@@ -566,6 +577,7 @@ class Permutation:
             begin=begin,
             end=end,
             drop_last=drop_last,
+            batch_step=batch_step,
             num_threads=num_threads,
             prefetch_bytes=prefetch_bytes,
         )

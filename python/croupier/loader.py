@@ -175,7 +175,9 @@ class Loader(Batches):
     def _start(
         self, permutation: Permutation, options: dict[str, Any], *, num_batches_before: int
     ) -> None:
-        loader = permutation._start_loader(**options, first_batch=num_batches_before)
+        loader = permutation._start_loader(
+            **options, skip_rows=num_batches_before * options["batch_size"]
+        )
         super().__init__(loader, permutation.schema)
         self._permutation = permutation
         self._options = options
