@@ -1,7 +1,7 @@
 """Measure readers side by side, and print ratios.
 
     ./run bench [--quick | --full] [--parts NAME …] [--tables NAME …] [--peers NAME …]
-                [--repeats N] [--json FILE] [--large]
+                [--repeats N] [--runs N] [--json FILE] [--large]
 
 Part ``shuffle``: one epoch of every table in shuffled batches of 256 rows, all columns as Arrow.
 Parts ``access`` and ``growth``: scans, takes and opening, see run_access.py. Part ``write``:
@@ -115,6 +115,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tables", nargs="+", choices=datasets.RECIPES, metavar="NAME")
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="NAME")
     parser.add_argument("--repeats", type=int)
+    parser.add_argument("--runs", type=int, help="in workers: of two forked workers")
     parser.add_argument("--large", action="store_true", help="in permutations: 10^9 rows too")
     parser.add_argument("--json", type=pathlib.Path, help="file for every single figure")
     return parser.parse_args()
@@ -166,11 +167,9 @@ def main() -> None:
     if "import" in arguments.parts:
         report["import"] = run_import.compare_imports()
     if "workers" in arguments.parts:
-        seconds = 20.0 if arguments.full else 5.0
-        report["workers"] = run_workers.compare_workers(sets, repeats, seconds)
-        num_runs = (
-            {"croupier": 100, "lancedb": 20} if arguments.full else {"croupier": 10, "lancedb": 3}
-        )
+        report["workers"] = run_workers.compare_workers(sets, arguments.repeats or 3)
+        runs = arguments.runs or (100 if arguments.full else 10)
+        num_runs = {"croupier": runs, "lancedb": max(1, runs // 10)}
         report["failures"] = run_workers.count_failures(sets[-1], num_runs)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
