@@ -54,6 +54,8 @@ class Database {
   /// The names, if `name` is one of them.
   arrow::Result<std::vector<std::string>> NamesWith(const std::string& name,
                                                     const CancelToken& cancel) const;
+  /// KeyError, as of a table that does not exist, if that is why a call failed; else its error.
+  arrow::Status WhatFailed(const std::string& name, const arrow::Status& status) const;
 
   Database(std::string uri, StorageOptions storage_options)
       : uri_(std::move(uri)), storage_options_(std::move(storage_options)) {}

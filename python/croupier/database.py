@@ -12,7 +12,7 @@ import pyarrow as pa
 from croupier import _core
 from croupier.errors import NameNotFoundError
 from croupier.history import version_arguments
-from croupier.rows import Progress, write_rows
+from croupier.rows import Progress, is_stream, write_rows
 from croupier.storage import StoreAccess
 from croupier.table import Table, make_memory_home, open_table
 
@@ -134,36 +134,50 @@ class Connection:
         if mode not in ("create", "overwrite"):
             raise ValueError(f"mode must be 'create' or 'overwrite', not {mode!r}")
         uri = self._database.table_uri(name)
-        if name in self.table_names():
-            if mode == "overwrite":
-                table = self.open_table(name)
-                table.add(
+        table = self._find(name)
+        if table is None:
+            try:
+                write_rows(
                     data,
-                    "overwrite",
-                    schema=schema,
-                    max_rows_per_file=max_rows_per_file,
-                    progress=progress,
+                    schema,
+                    progress,
+                    lambda rows, report, are_in_memory: _core.TableWriter.create(
+                        uri,
+                        rows,
+                        data_format_version=data_storage_version,
+                        stable_row_ids=stable_row_ids,
+                        max_rows_per_file=max_rows_per_file,
+                        keeps_batches=are_in_memory,
+                        progress=report,
+                        storage_options=self._access.options,
+                    ),
                 )
-                return table
-            if exist_ok:
                 return self.open_table(name)
-            raise ValueError(f"Table '{name}' already exists in {self.uri}")
-        write_rows(
-            data,
-            schema,
-            progress,
-            lambda rows, report, are_in_memory: _core.TableWriter.create(
-                uri,
-                rows,
-                data_format_version=data_storage_version,
-                stable_row_ids=stable_row_ids,
+            except ValueError:
+                table = self._find(name)
+                # Another may have made it meanwhile; of a stream nothing is left then.
+                if table is None or (mode == "overwrite" and is_stream(data)):
+                    raise
+        if mode == "overwrite":
+            table.add(
+                data,
+                "overwrite",
+                schema=schema,
                 max_rows_per_file=max_rows_per_file,
-                keeps_batches=are_in_memory,
-                progress=report,
-                storage_options=self._access.options,
-            ),
-        )
-        return self.open_table(name)
+                progress=progress,
+            )
+        elif not exist_ok:
+            raise ValueError(f"Table '{name}' already exists in {self.uri}")
+        return table
+
+    def _find(self, name: str) -> Table | None:
+        """Open a table, if there is one; one that is being made is none yet."""
+        if name not in self.table_names():
+            return None
+        try:
+            return self.open_table(name)
+        except (NameNotFoundError, FileNotFoundError):
+            return None
 
     def drop_table(self, name: str, *, ignore_missing: bool = False) -> None:
         """Delete a table with all its versions.

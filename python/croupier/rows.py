@@ -114,6 +114,11 @@ def _as_given(field: pa.Field, given: pa.Schema) -> pa.Field:
     return given.field(index) if is_struct else field
 
 
+def is_stream(data: Any) -> bool:
+    """Tell whether rows can be read but once."""
+    return isinstance(data, (pa.RecordBatchReader, Iterator))
+
+
 def _is_in_memory(data: Any, schema: pa.Schema | None) -> bool:
     """Tell whether all batches that are read of some rows are memory that these have anyway."""
     if schema is not None:

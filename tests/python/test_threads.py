@@ -63,6 +63,28 @@ def use():
 
 on_threads(use)
 """,
+    "tables of one connection": """
+def outcome(call):
+    try:
+        return call()
+    except (ValueError, KeyError) as error:
+        assert "already exists" in str(error) or "was not found" in str(error), error
+
+def num_done(call):
+    return sum(each is not None for each in on_threads(lambda: outcome(call)))
+
+rows = pa.table({"x": [1]})
+for i in range(ROUNDS):
+    assert num_done(lambda: db.create_table(f"a{i}", rows)) == 1
+    assert num_done(lambda: db.create_table(f"b{i}", rows, exist_ok=True)) == NUM_THREADS
+    assert num_done(lambda: db.create_table(f"c{i}", rows, mode="overwrite")) == NUM_THREADS
+    assert db.open_table(f"c{i}").version == NUM_THREADS
+    assert num_done(lambda: db.create_table(f"d{i}", iter([rows]), mode="overwrite")) >= 1
+    assert num_done(lambda: db.drop_table(f"a{i}") or 1) == 1
+    assert num_done(lambda: db.drop_table(f"b{i}", ignore_missing=True) or 1) == NUM_THREADS
+    assert num_done(lambda: db.rename_table(f"c{i}", f"e{i}") or 1) == 1
+assert db.table_names() == sorted(f"{x}{i}" for x in "de" for i in range(ROUNDS)) + ["t"]
+""",
     "edits of one object": """
 def add(start):
     for i in range(ROUNDS):
@@ -232,7 +254,12 @@ assert len(table) == 1000 and table.version == 1
 }
 
 
-IN_MEMORY_TOO = ("one object of each kind", "edits of one object", "dropped in every order")
+IN_MEMORY_TOO = (
+    "one object of each kind",
+    "tables of one connection",
+    "edits of one object",
+    "dropped in every order",
+)
 
 
 @pytest.mark.parametrize("what", SCRIPTS)

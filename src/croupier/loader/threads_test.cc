@@ -32,6 +32,7 @@ namespace {
 
 constexpr int kNumThreads = 8;
 constexpr int64_t kNumRows = 2000;
+constexpr int64_t kNumAdded = 10;  // by each thread that writes
 constexpr int64_t kSum = kNumRows * (kNumRows - 1) / 2;
 
 std::shared_ptr<arrow::RecordBatchReader> Rows(int64_t begin, int64_t end) {
@@ -68,6 +69,7 @@ std::shared_ptr<arrow::RecordBatchReader> Scan(const TableSource& table) {
 void OnThreads(const std::function<void(int)>& body) {
   std::atomic<int> num_ready = 0;
   std::vector<std::jthread> threads;
+  threads.reserve(kNumThreads);
   for (int i = 0; i < kNumThreads; ++i) {
     threads.emplace_back([&, i] {
       ++num_ready;
@@ -124,12 +126,12 @@ TEST_F(ThreadsTest, OneObjectOfEachKindIsUsedByAll) {
 TEST_F(ThreadsTest, OneWriterIsUsedByAll) {
   const auto writer = TableWriter::Open(uri_).ValueOrDie();
   OnThreads([&](int thread) {
-    const int64_t begin = kNumRows + 10 * thread;
-    EXPECT_TRUE(writer->Append(Rows(begin, begin + 10)).ok());
+    const int64_t begin = kNumRows + kNumAdded * thread;
+    EXPECT_TRUE(writer->Append(Rows(begin, begin + kNumAdded)).ok());
   });
   const auto table = OpenLanceTable(uri_).ValueOrDie();
   EXPECT_EQ(table->version(), 1 + kNumThreads);
-  constexpr int64_t kNumRowsNow = kNumRows + 10 * kNumThreads;
+  constexpr int64_t kNumRowsNow = kNumRows + kNumAdded * kNumThreads;
   const auto all = Permutation::Make(table).ValueOrDie()->TakeRange(0, kNumRowsNow, {"x"});
   EXPECT_EQ(SumOf(**all), kNumRowsNow * (kNumRowsNow - 1) / 2);
 }
@@ -235,6 +237,7 @@ TEST_F(ThreadsTest, AnObjectIsDroppedByOneThreadWhileItsOthersRead) {
     auto table = OpenLanceTable(uri_).ValueOrDie();
     auto permutation = Permutation::Make(table, Shuffle(table, true)).ValueOrDie();
     std::vector<std::unique_ptr<Loader>> loaders;
+    loaders.reserve(kNumThreads);
     for (int i = 0; i < kNumThreads; ++i) {
       loaders.push_back(Loader::Make(permutation, {.batch_rows = 64}).ValueOrDie());
     }

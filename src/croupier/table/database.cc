@@ -70,7 +70,15 @@ arrow::Result<std::shared_ptr<const TableSource>> Database::OpenTable(
   ARROW_RETURN_NOT_OK(NamesWith(name, *options.cancel).status());
   LanceOptions with_storage = options;
   if (options.storage_options.empty()) with_storage.storage_options = storage_options_;
-  return OpenLanceTable(uri, with_storage);
+  auto table = OpenLanceTable(uri, with_storage);
+  if (!table.ok()) ARROW_RETURN_NOT_OK(WhatFailed(name, table.status()));
+  return table;
+}
+
+// Between two looks at the folder others may drop the table.
+arrow::Status Database::WhatFailed(const std::string& name, const arrow::Status& status) const {
+  const auto names = NamesWith(name, CancelToken::Never());
+  return names.status().IsKeyError() ? names.status() : status;
 }
 
 arrow::Status Database::DropTable(const std::string& name) const {
@@ -88,7 +96,7 @@ arrow::Status Database::DropTable(const std::string& name) const {
         store->DeleteDirectory(directory + "/" + table::LanceDataset::VersionsDirectory("")));
     return store->DeleteDirectory(directory);
   }
-  ARROW_RETURN_NOT_OK(renamed);
+  if (!renamed.ok()) return WhatFailed(name, renamed);
   return store->DeleteDirectory(dropped);
 }
 
@@ -101,8 +109,9 @@ arrow::Status Database::RenameTable(const std::string& name, const std::string& 
   if (std::binary_search(names.begin(), names.end(), new_name)) {
     return arrow::Status::AlreadyExists("Table '", new_name, "' already exists in ", uri_);
   }
-  const auto status = store->RenameDirectory(DirectoryOf(name), DirectoryOf(new_name));
-  if (!status.IsNotImplemented()) return status;
+  auto status = store->RenameDirectory(DirectoryOf(name), DirectoryOf(new_name));
+  if (status.ok()) return status;
+  if (!status.IsNotImplemented()) return WhatFailed(name, status);
   return status.WithMessage(status.message(),
                             "; create a table of its rows, and drop this one instead");
 }
