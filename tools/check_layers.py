@@ -41,7 +41,8 @@ INCLUDE = re.compile(r'#include ["<]croupier/([a-z_0-9]+)(?:/|\.h)')
 PUBLIC_INCLUDE = re.compile(r'#include ["<]croupier/([a-z_0-9]+)\.h')
 # No I/O, threads or clocks in the format room; forks are known to one pair of files.
 FORMAT_FORBIDDEN = re.compile(
-    r"#include <(thread|mutex|chrono|fstream|filesystem|unistd\.h|fcntl\.h)>"
+    r"#include (<(thread|mutex|chrono|fstream|filesystem|unistd\.h|fcntl\.h)>"
+    r'|"croupier/base/wall_clock\.h")'
 )
 
 

@@ -1,11 +1,11 @@
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <optional>
 
 #include <arrow/compute/exec.h>
 #include <arrow/scalar.h>
 
+#include "croupier/base/wall_clock.h"
 #include "croupier/expression/call_site.h"
 #include "croupier/expression/lexer.h"
 #include "croupier/expression/text_values.h"
@@ -412,11 +412,9 @@ Result<BoundPtr> BindMakeDate(CallSite* call) {
 // The time at which the expression is bound, the same for all batches.
 Result<BoundPtr> BindNow(CallSite* call) {
   ARROW_RETURN_NOT_OK(call->CheckCount(0, 0));
-  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  return MakeLiteral(
-      std::make_shared<arrow::TimestampScalar>(now.count(), arrow::timestamp(TimeUnit::NANO)),
-      call->place);
+  return MakeLiteral(std::make_shared<arrow::TimestampScalar>(WallClockNanoseconds(),
+                                                              arrow::timestamp(TimeUnit::NANO)),
+                     call->place);
 }
 
 Result<BoundPtr> BindToday(CallSite* call) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -16,6 +15,7 @@
 
 #include "croupier/base/memory_pool.h"
 #include "croupier/base/process_local.h"
+#include "croupier/base/wall_clock.h"
 
 namespace croupier::storage {
 
@@ -66,10 +66,7 @@ struct StoredObject {
 };
 using Snapshot = std::map<std::string, StoredObject>;
 
-int64_t Now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-}
+int64_t NowMicroseconds() { return WallClockNanoseconds() / 1000; }
 
 // The objects of a named store. Writers replace all of them at once, so that a fork at any moment
 // leaves them whole: the lock is that of one process, and what it guards is behind one pointer.
@@ -121,7 +118,7 @@ class MemoryWriter : public ObjectWriter {
     is_closed_ = true;
     ARROW_ASSIGN_OR_RAISE(auto bytes, builder_.Finish());
     const bool is_new = bucket_->Edit([&](Snapshot* objects) {
-      return objects->emplace(path_, StoredObject{std::move(bytes), Now()}).second;
+      return objects->emplace(path_, StoredObject{std::move(bytes), NowMicroseconds()}).second;
     });
     if (is_new) return arrow::Status::OK();
     return arrow::internal::StatusFromErrno(EEXIST, arrow::StatusCode::IOError, location_,
@@ -175,14 +172,14 @@ class MemoryStore : public ObjectStore {
                                   std::span<const uint8_t> bytes) const override {
     ARROW_ASSIGN_OR_RAISE(const auto key, KeyOf(path));
     return bucket_->Edit([&](Snapshot* objects) {
-      return objects->emplace(key, StoredObject{Copy(bytes), Now()}).second;
+      return objects->emplace(key, StoredObject{Copy(bytes), NowMicroseconds()}).second;
     });
   }
 
   arrow::Status Put(const std::string& path, std::span<const uint8_t> bytes) const override {
     ARROW_ASSIGN_OR_RAISE(const auto key, KeyOf(path));
     bucket_->Edit([&](Snapshot* objects) {
-      (*objects)[key] = {Copy(bytes), Now()};
+      (*objects)[key] = {Copy(bytes), NowMicroseconds()};
       return true;
     });
     return arrow::Status::OK();
@@ -300,7 +297,7 @@ std::shared_ptr<MemoryBucket> FindNamed(NamedStore* from, const std::string& nam
 std::shared_ptr<const ObjectStore> MakeNamed(const std::string& name, MemoryObjects objects,
                                              bool is_kept) {
   Snapshot stored;
-  for (auto& [path, bytes] : objects) stored[path] = {std::move(bytes), Now()};
+  for (auto& [path, bytes] : objects) stored[path] = {std::move(bytes), NowMicroseconds()};
   auto bucket = std::make_shared<MemoryBucket>(std::move(stored));
   NamedStore* const named =
       std::make_unique<NamedStore>(

@@ -1,7 +1,6 @@
 #include "croupier/table/cleanup.h"
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 #include <string>
 #include <utility>
@@ -9,6 +8,7 @@
 
 #include <arrow/status.h>
 
+#include "croupier/base/wall_clock.h"
 #include "croupier/format/manifest/index_section.h"
 #include "croupier/storage/object_store.h"
 #include "croupier/table/version_file.h"
@@ -19,11 +19,6 @@ namespace {
 
 using format::ManifestName;
 using storage::ObjectStore;
-
-int64_t NowMicroseconds() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-}
 
 std::string Join(std::string directory, const std::string& name) {
   return directory.append("/").append(name);
@@ -71,7 +66,7 @@ class CleanUp {
       : dataset_(dataset),
         store_(*dataset.store()),
         options_(options),
-        now_us_(NowMicroseconds()) {}
+        now_us_(WallClockNanoseconds() / 1000) {}
 
   arrow::Result<CleanupResult> Run() {
     ARROW_RETURN_NOT_OK(store_.CheckWritable());

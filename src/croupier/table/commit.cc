@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "croupier/base/wall_clock.h"
 #include "croupier/table/unique_names.h"
 
 namespace croupier::table {
@@ -23,11 +24,6 @@ constexpr std::chrono::milliseconds kFirstWait{10};
 constexpr std::chrono::milliseconds kMaxWait{1000};
 // How often a wait looks whether it was cancelled.
 constexpr std::chrono::milliseconds kWaitStep{100};
-
-int64_t NowNanoseconds() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
-}
 
 // Let others go on: writers that wait for the same time would meet again.
 arrow::Status WaitBeforeAttempt(int attempt, const CancelToken& cancel) {
@@ -74,7 +70,8 @@ class Publication {
       ARROW_RETURN_NOT_OK(writer->Append(message));
       ARROW_RETURN_NOT_OK(writer->Close());
     }
-    ARROW_ASSIGN_OR_RAISE(const auto bytes, draft.Write(NowNanoseconds(), message, file_name));
+    ARROW_ASSIGN_OR_RAISE(const auto bytes,
+                          draft.Write(WallClockNanoseconds(), message, file_name));
     // What this library could not read again nobody shall have to.
     ARROW_RETURN_NOT_OK(format::ManifestFile::Parse(bytes).status());
 

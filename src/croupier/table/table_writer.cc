@@ -1,12 +1,12 @@
 #include "croupier/table_writer.h"
 
-#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <utility>
 
 #include <arrow/record_batch.h>
 
+#include "croupier/base/wall_clock.h"
 #include "croupier/format/manifest/table_refs.h"
 #include "croupier/table/add_columns.h"
 #include "croupier/table/cleanup.h"
@@ -22,17 +22,14 @@ namespace {
 using table::LanceDataset;
 
 std::string NowRfc3339() {
-  const auto now = std::chrono::system_clock::now();
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  const auto nanoseconds =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count() %
-      1000000000;
+  const int64_t now = WallClockNanoseconds();
+  const std::time_t seconds = now / 1000000000;
   std::tm time{};
   gmtime_r(&seconds, &time);
   char text[64];
   const size_t size = std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &time);
   std::snprintf(text + size, sizeof(text) - size, ".%09lldZ",
-                static_cast<long long>(nanoseconds));  // NOLINT(google-runtime-int)
+                static_cast<long long>(now % 1000000000));  // NOLINT(google-runtime-int)
   return text;
 }
 
