@@ -15,17 +15,6 @@ constexpr int kMaxDepth = 32;
 
 arrow::Result<ArrayEncodingPtr> ParseArray(const WireField& message, int depth);
 
-// Calls `handle(field)` for each field of a message.
-template <typename Handle>
-arrow::Status ForEachField(const WireField& message, Handle handle) {
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, message.AsBytes());
-  for (WireReader reader(bytes); !reader.done();) {
-    ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
-    ARROW_RETURN_NOT_OK(handle(field));
-  }
-  return arrow::Status::OK();
-}
-
 arrow::Status AssignArray(const WireField& field, int depth, ArrayEncodingPtr* target) {
   return ParseArray(field, depth).Value(target);
 }
@@ -276,7 +265,7 @@ arrow::Result<ArrayEncodingPtr> ParseArray(const WireField& message, int depth) 
 // Describes one kind of encoding each.
 struct Describer {
   std::string operator()(const FlatArray& e) const {
-    const std::string flat = "flat(" + std::to_string(e.bits_per_value) + ")";
+    std::string flat = "flat(" + std::to_string(e.bits_per_value) + ")";
     if (!e.compression.has_value()) return flat;
     return (*e.compression == CompressionScheme::kZstd ? "zstd(" : "lz4(") + flat + ")";
   }

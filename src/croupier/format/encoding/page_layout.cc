@@ -16,17 +16,6 @@ constexpr int kMaxDepth = 32;
 
 arrow::Result<EncodingPtr> ParseEncoding(const WireField& field, int depth);
 
-// Calls `handle(field)` for each field of a message.
-template <typename Handle>
-arrow::Status ForEachField(const WireField& message, Handle handle) {
-  ARROW_ASSIGN_OR_RAISE(const auto bytes, message.AsBytes());
-  for (WireReader reader(bytes); !reader.done();) {
-    ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
-    ARROW_RETURN_NOT_OK(handle(field));
-  }
-  return arrow::Status::OK();
-}
-
 arrow::Status Assign(arrow::Result<EncodingPtr> parsed, EncodingPtr* target) {
   ARROW_ASSIGN_OR_RAISE(*target, std::move(parsed));
   return arrow::Status::OK();

@@ -11,7 +11,6 @@
 
 #include "croupier/base/byte_reader.h"
 #include "croupier/format/file/file_footer.h"
-#include "croupier/format/wire/wire_edit.h"
 #include "croupier/format/wire/wire_reader.h"
 
 namespace croupier::format {

@@ -3,7 +3,7 @@
 #include <arrow/status.h>
 
 #include "croupier/base/byte_reader.h"
-#include "croupier/format/wire/wire_edit.h"
+#include "croupier/format/wire/wire_reader.h"
 
 namespace croupier::format {
 

@@ -4,7 +4,8 @@
 
 #include <arrow/status.h>
 
-#include "croupier/format/wire/wire_edit.h"
+#include "croupier/format/wire/wire_reader.h"
+#include "croupier/format/wire/wire_writer.h"
 
 namespace croupier::format {
 

@@ -19,23 +19,6 @@ namespace {
 
 using ArrayPtr = std::shared_ptr<arrow::ArrayData>;
 
-// The layer that a field with children is in the paths of leaves below it.
-PathLayer LayerOf(const Field& field) {
-  const auto& type = *field.arrow_field->type();
-  switch (type.id()) {
-    case arrow::Type::LIST:
-    case arrow::Type::MAP:  // its entries are a struct below it
-      return {PathLayer::Kind::kList};
-    case arrow::Type::LARGE_LIST:
-      return {PathLayer::Kind::kLargeList};
-    case arrow::Type::FIXED_SIZE_LIST:
-      return {PathLayer::Kind::kFixedSizeList,
-              static_cast<const arrow::FixedSizeListType&>(type).list_size()};
-    default:
-      return {PathLayer::Kind::kStruct};
-  }
-}
-
 // The kind of a leaf; NotImplemented for one that cannot be read.
 arrow::Result<LeafKind> KindOf(const Field& leaf, const std::string& name) {
   const auto& type = *leaf.arrow_field->type();
@@ -121,7 +104,7 @@ size_t LeafColumn::NumSharedLayers(const LeafColumn& other) const {
 void ColumnTree::Way::Enter(const Field& field) {
   name = NameBelow(name, field);
   parents.push_back(field.id);
-  layers.push_back(LayerOf(field));
+  layers.push_back(PathLayer::Of(*field.arrow_field->type()));
 }
 
 arrow::Result<LeafColumn> ColumnTree::MakeLeaf(const Field& field, const Way& above) {

@@ -38,6 +38,20 @@ std::shared_ptr<arrow::DataType> ColumnType(const std::shared_ptr<arrow::DataTyp
 
 }  // namespace
 
+PathLayer PathLayer::Of(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::LIST:
+    case arrow::Type::MAP:  // its entries are a struct below it
+      return {Kind::kList};
+    case arrow::Type::LARGE_LIST:
+      return {Kind::kLargeList};
+    case arrow::Type::FIXED_SIZE_LIST:
+      return {Kind::kFixedSizeList, static_cast<const arrow::FixedSizeListType&>(type).list_size()};
+    default:
+      return {Kind::kStruct};
+  }
+}
+
 std::shared_ptr<arrow::DataType> WrapInLayers(const std::vector<PathLayer>& layers,
                                               std::shared_ptr<arrow::DataType> type,
                                               bool as_in_pages) {

@@ -21,6 +21,9 @@ struct PathLayer {
   Kind kind = Kind::kStruct;
   int32_t dimension = 1;  ///< items of a fixed-size list
 
+  /// The layer that a field of this type, which has fields below it, is for these.
+  static PathLayer Of(const arrow::DataType& type);
+
   bool is_list() const { return kind == Kind::kList || kind == Kind::kLargeList; }
   bool operator==(const PathLayer&) const = default;
 };

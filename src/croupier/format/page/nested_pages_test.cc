@@ -12,6 +12,7 @@
 #include "croupier/format/encoding/test_encoders.h"
 #include "croupier/format/page/column_tree.h"
 #include "croupier/format/page/page_test_reader.h"
+#include "croupier/format/page/test_pages.h"
 
 // Nested pages made by hand: the hex examples of lance-encodings.md, section 19, and what no writer
 // was found to write.
@@ -21,38 +22,14 @@ namespace {
 
 using Kind = PathLayer::Kind;
 using test::ByteVector;
-
-EncodingPtr Encoding(CompressiveEncoding encoding) {
-  return std::make_shared<const CompressiveEncoding>(std::move(encoding));
-}
-EncodingPtr Flat(uint64_t bits) { return Encoding({FlatEncoding{bits}}); }
-EncodingPtr Variable32() { return Encoding({VariableEncoding{Flat(32)}}); }
+using test::Encoding;
+using test::Flat;
+using test::HandMadePage;
+using test::Variable;
 
 std::shared_ptr<const LeafPath> ListOf(std::shared_ptr<arrow::DataType> type) {
   return LeafPath::Make({{Kind::kList}}, std::move(type)).ValueOrDie();
 }
-
-struct HandMadePage {
-  ByteVector file;
-  ColumnMetadata column;
-
-  HandMadePage(int64_t num_rows, PageLayout layout, const std::vector<ByteVector>& buffers) {
-    PageMetadata page;
-    page.num_rows = num_rows;
-    page.layout = std::move(layout);
-    for (const auto& buffer : buffers) {
-      page.buffers.push_back({std::ssize(file), std::ssize(buffer)});
-      test::AppendBytes(&file, buffer.data(), buffer.size());
-    }
-    column.pages.push_back(std::move(page));
-  }
-
-  arrow::Result<std::shared_ptr<arrow::ArrayData>> Read(
-      const std::shared_ptr<const LeafPath>& path) const {
-    const RowRun all{0, 0, static_cast<uint32_t>(column.num_rows())};
-    return ReadLeafRows(file, column, path, {&all, 1}, all.count);
-  }
-};
 
 void ExpectJson(const arrow::Result<std::shared_ptr<arrow::ArrayData>>& read,
                 const std::string& json) {
@@ -120,7 +97,7 @@ TEST(NestedPagesTest, TheListExampleIsRead) {
 
 TEST(NestedPagesTest, TheListOfRecordsExampleIsRead) {
   FullZipLayout layout;
-  layout.value_compression = Variable32();
+  layout.value_compression = Variable(32);
   layout.bits_rep = 1;
   layout.bits_def = 2;
   layout.bits_per_offset = 32;

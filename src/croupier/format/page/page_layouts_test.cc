@@ -15,6 +15,7 @@
 #include "croupier/format/encoding/test_encoders.h"
 #include "croupier/format/page/page.h"
 #include "croupier/format/page/page_test_reader.h"
+#include "croupier/format/page/test_pages.h"
 
 // Pages put together by hand: the examples of lance-encodings.md, section 19, and legal forms that
 // today's reference writer does not write.
@@ -22,37 +23,13 @@ namespace croupier::format {
 namespace {
 
 using test::ByteVector;
-
-EncodingPtr Encoding(CompressiveEncoding encoding) {
-  return std::make_shared<const CompressiveEncoding>(std::move(encoding));
-}
-EncodingPtr Flat(uint64_t bits) { return Encoding({FlatEncoding{bits}}); }
-EncodingPtr Variable(uint64_t bits) { return Encoding({VariableEncoding{Flat(bits)}}); }
+using test::Encoding;
+using test::Flat;
+using test::HandMadePage;
+using test::Variable;
 
 const std::vector<RepDefLayer> kNullable = {RepDefLayer::kNullableItem};
 const std::vector<RepDefLayer> kAllValid = {RepDefLayer::kAllValidItem};
-
-// One page of a column, whose buffers lie one behind the other in a file of nothing else.
-struct HandMadePage {
-  ByteVector file;
-  ColumnMetadata column;
-
-  HandMadePage(int64_t num_rows, PageLayout layout, const std::vector<ByteVector>& buffers) {
-    PageMetadata page;
-    page.num_rows = num_rows;
-    page.layout = std::move(layout);
-    for (const auto& buffer : buffers) {
-      page.buffers.push_back({std::ssize(file), std::ssize(buffer)});
-      test::AppendBytes(&file, buffer.data(), buffer.size());
-    }
-    column.pages.push_back(std::move(page));
-  }
-
-  arrow::Result<std::shared_ptr<arrow::Array>> Read(
-      const std::shared_ptr<arrow::DataType>& type) const {
-    return ReadColumn(file, column, type);
-  }
-};
 
 template <typename Builder, typename Value>
 std::shared_ptr<arrow::Array> MakeArray(const std::vector<std::optional<Value>>& values) {

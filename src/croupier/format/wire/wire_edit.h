@@ -11,16 +11,6 @@
 
 namespace croupier::format {
 
-/// Call `handle(field)` for each field of a message; ends with the first error.
-template <typename Handle>
-arrow::Status ForEachField(std::span<const uint8_t> message, Handle handle) {
-  for (WireReader reader(message); !reader.done();) {
-    ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
-    ARROW_RETURN_NOT_OK(handle(field));
-  }
-  return arrow::Status::OK();
-}
-
 /// Write a field as it was read.
 inline void CopyField(const WireField& field, WireWriter* writer) {
   switch (field.type) {

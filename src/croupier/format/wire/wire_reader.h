@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <arrow/result.h>
@@ -57,6 +58,23 @@ class WireReader {
   std::span<const uint8_t> message_;
   size_t position_ = 0;
 };
+
+/// Call `handle(field)` for each field of a message; ends with the first error.
+template <typename Handle>
+arrow::Status ForEachField(std::span<const uint8_t> message, Handle handle) {
+  for (WireReader reader(message); !reader.done();) {
+    ARROW_ASSIGN_OR_RAISE(const WireField field, reader.Next());
+    ARROW_RETURN_NOT_OK(handle(field));
+  }
+  return arrow::Status::OK();
+}
+
+/// The same for a message that is a field of another.
+template <typename Handle>
+arrow::Status ForEachField(const WireField& message, Handle handle) {
+  ARROW_ASSIGN_OR_RAISE(const auto bytes, message.AsBytes());
+  return ForEachField(bytes, std::move(handle));
+}
 
 /// An entry of a map<string, bytes> field.
 struct WireMapEntry {

@@ -18,21 +18,6 @@ std::string NameBelow(const std::string& parent, const Field& field) {
   return parent.empty() ? field.name : parent + "." + field.name;
 }
 
-PathLayer LayerOf(const arrow::DataType& type) {
-  switch (type.id()) {
-    case arrow::Type::LIST:
-    case arrow::Type::MAP:
-      return {PathLayer::Kind::kList};
-    case arrow::Type::LARGE_LIST:
-      return {PathLayer::Kind::kLargeList};
-    case arrow::Type::FIXED_SIZE_LIST:
-      return {PathLayer::Kind::kFixedSizeList,
-              static_cast<const arrow::FixedSizeListType&>(type).list_size()};
-    default:
-      return {PathLayer::Kind::kStruct};
-  }
-}
-
 // Puts the leaves of a column at the end of a list.
 class Planner {
  public:
@@ -44,7 +29,8 @@ class Planner {
     plan.name = NameBelow(above.name, field);
     if (!plan.layers.empty()) plan.layers.back().child = child;
     if (field.is_leaf()) return AddLeaf(field, std::move(plan));
-    plan.layers.push_back({LayerOf(*field.arrow_field->type()), 0, field.nullable, plan.name});
+    plan.layers.push_back(
+        {PathLayer::Of(*field.arrow_field->type()), 0, field.nullable, plan.name});
     for (size_t i = 0; i < field.children.size(); ++i) {
       ARROW_RETURN_NOT_OK(Add(field.children[i], plan, static_cast<int>(i)));
     }
