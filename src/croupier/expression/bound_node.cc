@@ -70,6 +70,11 @@ class Column : public BoundNode {
   std::vector<int> indices_;
 };
 
+bool AnyCanFail(const std::vector<BoundPtr>& operands) {
+  return std::any_of(operands.begin(), operands.end(),
+                     [](const BoundPtr& it) { return it->can_fail(); });
+}
+
 class Application : public BoundNode {
  public:
   Application(std::vector<BoundPtr> operands, std::shared_ptr<arrow::DataType> type, Place place,
@@ -140,7 +145,7 @@ Result<Datum> EvaluateWhere(const BoundNode& node, const Datum& mask, const Eval
   ARROW_ASSIGN_OR_RAISE(const auto places, place_builder.Finish());
   EvalContext inner = context;
   inner.rows = static_cast<const arrow::Int64Array*>(rows.get());
-  ARROW_ASSIGN_OR_RAISE(const auto values, node.Evaluate(inner));
+  ARROW_ASSIGN_OR_RAISE(auto values, node.Evaluate(inner));
   if (values.is_scalar()) return values;
   return arrow::compute::Take(values, Datum(places), arrow::compute::TakeOptions::NoBoundsCheck(),
                               context.exec);
@@ -175,10 +180,7 @@ class Logic : public BoundNode {
     return result;
   }
 
-  bool can_fail() const override {
-    return std::any_of(operands_.begin(), operands_.end(),
-                       [](const BoundPtr& it) { return it->can_fail(); });
-  }
+  bool can_fail() const override { return AnyCanFail(operands_); }
 
  private:
   std::vector<BoundPtr> operands_;
@@ -217,10 +219,7 @@ class CaseNode : public BoundNode {
     return result;
   }
 
-  bool can_fail() const override {
-    return std::any_of(parts_.begin(), parts_.end(),
-                       [](const BoundPtr& it) { return it->can_fail(); });
-  }
+  bool can_fail() const override { return AnyCanFail(parts_); }
 
  private:
   std::vector<BoundPtr> parts_;
@@ -243,10 +242,7 @@ class CoalesceNode : public BoundNode {
     return result;
   }
 
-  bool can_fail() const override {
-    return std::any_of(operands_.begin(), operands_.end(),
-                       [](const BoundPtr& it) { return it->can_fail(); });
-  }
+  bool can_fail() const override { return AnyCanFail(operands_); }
 
  private:
   std::vector<BoundPtr> operands_;
@@ -296,12 +292,10 @@ arrow::Result<BoundPtr> NodeMaker::Fold(BoundPtr node,
   return MakeLiteral(std::move(scalar), node->place());
 }
 
-arrow::Result<BoundPtr> NodeMaker::Apply(std::vector<BoundPtr> operands,
+arrow::Result<BoundPtr> NodeMaker::Apply(const std::vector<BoundPtr>& operands,
                                          std::shared_ptr<arrow::DataType> type, Place place,
                                          Kernel kernel, Failure failure) const {
-  const bool can_fail =
-      failure == Failure::kPossible ||
-      std::any_of(operands.begin(), operands.end(), [](const auto& it) { return it->can_fail(); });
+  const bool can_fail = failure == Failure::kPossible || AnyCanFail(operands);
   const auto node =
       std::make_shared<Application>(operands, std::move(type), place, std::move(kernel), can_fail);
   return Fold(node, operands);

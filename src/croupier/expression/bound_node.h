@@ -88,7 +88,7 @@ class NodeMaker {
   /// Apply a kernel to operands.
   ///
   /// \return as the kernel, with a caret under `place`, if all operands are literals and it fails
-  arrow::Result<BoundPtr> Apply(std::vector<BoundPtr> operands,
+  arrow::Result<BoundPtr> Apply(const std::vector<BoundPtr>& operands,
                                 std::shared_ptr<arrow::DataType> type, Place place, Kernel kernel,
                                 Failure failure = Failure::kNever) const;
 
