@@ -3,15 +3,14 @@
 #include <map>
 #include <utility>
 
-#include <arrow/memory_pool.h>
 #include <arrow/status.h>
 
-#include "croupier/base/memory_pool.h"
 #include "croupier/format/encoding/page_layout.h"
 #include "croupier/format/file/data_file.h"
 #include "croupier/format/file/file_footer.h"
 #include "croupier/storage/range_fetch.h"
 #include "croupier/table/lance_table.h"
+#include "croupier/table/open_files.h"
 
 // The part of LanceTable that describes it for people.
 
@@ -21,8 +20,6 @@ namespace {
 
 using storage::Object;
 
-// The end of a file that is read at once: in most files it has the metadata of all columns.
-constexpr int64_t kTailBytes = 64 << 10;
 // Files whose metadata is held at a time.
 constexpr size_t kFilesAtOnce = 64;
 
@@ -30,31 +27,21 @@ constexpr size_t kFilesAtOnce = 64;
 class FileMetadata {
  public:
   arrow::Status Read(std::span<const FileLocation> files, const CancelToken& cancel) {
-    for (const auto& file : files) {
-      ARROW_ASSIGN_OR_RAISE(auto object, file.store->Open(file.path, file.size_bytes, cancel));
-      const int64_t size = object->size_bytes();
-      const int64_t tail = std::min(size, kTailBytes);
-      tails_.Add(object, {size - tail, tail});
-      objects_.push_back(std::move(object));
-    }
-    ARROW_RETURN_NOT_OK(Fetch(&tails_, cancel));
-    for (size_t i = 0; i < objects_.size(); ++i) {
-      const auto footer = format::FileFooter::Parse(tails_.bytes(i), objects_[i]->size_bytes());
-      if (!footer.ok()) return At(i, footer.status());
-      footers_.push_back(*footer);
+    ARROW_ASSIGN_OR_RAISE(files_, OpenFiles(files, cancel));
+    for (const OpenFile& file : files_) {
       // Columns lie in front of the tables, without a gap.
-      rest_.Add(objects_[i], {footer->column_metadata_start,
-                              objects_[i]->size_bytes() - footer->column_metadata_start});
+      const int64_t begin = file.footer.column_metadata_start;
+      rest_.Add(file.object, {begin, file.object->size_bytes() - begin});
     }
     return Fetch(&rest_, cancel);
   }
 
-  const Object& object(size_t file) const { return *objects_[file]; }
-  const format::FileFooter& footer(size_t file) const { return footers_[file]; }
+  const Object& object(size_t file) const { return *files_[file].object; }
+  const format::FileFooter& footer(size_t file) const { return files_[file].footer; }
 
   arrow::Result<std::vector<std::shared_ptr<const format::ColumnMetadata>>> Columns(
       size_t file) const {
-    const int64_t size = objects_[file]->size_bytes();
+    const int64_t size = object(file).size_bytes();
     const auto bytes = rest_.bytes(file);
     const int64_t begin = size - std::ssize(bytes);
     const auto slice = [&](ByteRange range) {
@@ -62,34 +49,25 @@ class FileMetadata {
                            static_cast<size_t>(range.size_bytes));
     };
     auto directory = format::ColumnDirectory::Parse(
-        slice(format::ColumnDirectory::Range(footers_[file], size)), footers_[file], size);
-    if (!directory.ok()) return At(file, directory.status());
+        slice(format::ColumnDirectory::Range(footer(file), size)), footer(file), size);
+    if (!directory.ok()) return files_[file].At(directory.status());
     std::vector<std::shared_ptr<const format::ColumnMetadata>> columns;
     for (const ByteRange range : directory->columns) {
       if (range.offset_bytes < begin || range.size_bytes < 0 ||
           range.size_bytes > size - range.offset_bytes) {
-        return At(file, arrow::Status::SerializationError(
-                            "the metadata of a column is not where it should be: ",
-                            range.size_bytes, " bytes at ", range.offset_bytes));
+        return files_[file].At(arrow::Status::SerializationError(
+            "the metadata of a column is not where it should be: ", range.size_bytes, " bytes at ",
+            range.offset_bytes));
       }
-      auto column = format::ColumnMetadata::Parse(slice(range), footers_[file], size);
-      if (!column.ok()) return At(file, column.status());
+      auto column = format::ColumnMetadata::Parse(slice(range), footer(file), size);
+      if (!column.ok()) return files_[file].At(column.status());
       columns.push_back(*std::move(column));
     }
     return columns;
   }
 
  private:
-  arrow::Status At(size_t file, const arrow::Status& status) const {
-    return status.WithMessage(objects_[file]->location(), ": ", status.message());
-  }
-  static arrow::Status Fetch(storage::RangeFetch* fetch, const CancelToken& cancel) {
-    return fetch->Run(&storage::IoScheduler::Default(), nullptr, cancel, DefaultMemoryPool());
-  }
-
-  std::vector<std::shared_ptr<const Object>> objects_;
-  std::vector<format::FileFooter> footers_;
-  storage::RangeFetch tails_;
+  std::vector<OpenFile> files_;
   storage::RangeFetch rest_;
 };
 
