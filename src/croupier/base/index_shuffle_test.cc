@@ -26,6 +26,7 @@ class WeakBijection {
   uint64_t Map(uint64_t value) const {
     const auto bits = static_cast<int>(std::bit_width(num_values_ - 1));
     const int low_bits = bits / 2;
+    if (low_bits == 0) return value;
     do {
       uint64_t low = value & ((uint64_t{1} << low_bits) - 1);
       uint64_t high = value >> low_bits;
@@ -111,6 +112,7 @@ TEST(KeyedBijectionTest, EveryOrderOfAFewValuesIsAsLikely) {
     for (uint64_t key = 0; key < kNumKeys; ++key) {
       const KeyedBijection bijection(num_values, Mix64(key));
       std::vector<uint64_t> order;
+      order.reserve(num_values);
       for (uint64_t value = 0; value < num_values; ++value) order.push_back(bijection.Map(value));
       ++counts[order];
     }

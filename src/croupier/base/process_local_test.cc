@@ -37,6 +37,7 @@ TEST(ProcessLocalTest, ManyThreadsSeeOneValue) {
   std::vector<Counted*> seen(8);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(seen.size());
     for (auto& slot : seen) threads.emplace_back([&] { slot = &local.Get(); });
   }
   for (Counted* value : seen) EXPECT_EQ(value, seen[0]);

@@ -271,7 +271,7 @@ TEST(ExpressionTest, EveryFunctionRefusesWrongOperands) {
     for (const std::string arguments :
          {"", "p", "p, p", "p, p, p", "p, p, p, p", "null", "null, null", "null, null, null", "s",
           "l, l", "'year', p", "s, 'a', p"}) {
-      const auto text = name + "(" + arguments + ")";
+      const auto text = std::string(name).append("(").append(arguments).append(")");
       const auto expression = Expression::Parse(text);
       if (!expression.ok()) continue;
       const auto bound = expression->Bind(rows->schema());
@@ -336,6 +336,7 @@ TEST(ExpressionTest, ThreadsMayShareOne) {
   const auto expected = bound->EvaluateFilter(*rows).ValueOrDie();
   std::vector<std::thread> threads;
   std::vector<int> num_equal(4);
+  threads.reserve(num_equal.size());
   for (size_t t = 0; t < num_equal.size(); ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 200; ++i) {

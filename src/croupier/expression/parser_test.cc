@@ -11,7 +11,7 @@ namespace {
 std::string Parsed(std::string_view text) {
   const auto expression = Expression::Parse(text);
   if (!expression.ok()) return expression.status().message();
-  const std::string shown = expression->ToString();
+  std::string shown = expression->ToString();
   const auto again = Expression::Parse(shown);
   if (!again.ok()) return shown + ": " + again.status().message();
   EXPECT_EQ(again->ToString(), shown);

@@ -95,10 +95,10 @@ TYPED_TEST(BitpackingTest, AnInlineWidthBeyondTheWordIsAnError) {
 }
 
 TYPED_TEST(BitpackingTest, OutOfLineBlocksWithRawAndWithPackedTailsComeBack) {
-  constexpr int kWidth = 3;
+  constexpr size_t kWidth = 3;
   for (const size_t num_values : {1u, 1000u, 1023u, 1024u, 1025u, 2048u, 2999u}) {
-    std::vector<TypeParam> values;
-    for (size_t i = 0; i < num_values; ++i) values.push_back(static_cast<TypeParam>(i * 5 % 8));
+    std::vector<TypeParam> values(num_values);
+    for (size_t i = 0; i < num_values; ++i) values[i] = static_cast<TypeParam>(i * 5 % 8);
     for (const bool raw_tail : {false, true}) {
       const auto bytes = test::EncodeOutOfLineBitpacking(values, kWidth, raw_tail);
       // A packed tail of the size of a raw one means raw: writers do not make it.

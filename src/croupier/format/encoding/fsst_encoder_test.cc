@@ -18,6 +18,7 @@ Bytes BytesOf(std::string_view text) {
 
 FsstEncoder TrainOn(const std::vector<std::string>& texts) {
   std::vector<Bytes> sample;
+  sample.reserve(texts.size());
   for (const auto& text : texts) sample.push_back(BytesOf(text));
   return FsstEncoder::Train(sample);
 }
