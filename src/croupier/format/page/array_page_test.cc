@@ -19,6 +19,7 @@
 #include "croupier/format/encoding/test_encoders.h"
 #include "croupier/format/page/list_page.h"
 #include "croupier/format/page/page_test_reader.h"
+#include "croupier/format/page/test_pages.h"
 
 // Pages of format 2.0 put together by hand: legal forms that released writers did not write, and
 // pages that lie. Those of writers are golden files.
@@ -27,26 +28,12 @@ namespace {
 
 using namespace test;
 
-// One page of a column, whose buffers lie one behind the other in a file of nothing else.
-struct HandMadePage {
-  ByteVector file = {7};  // so that buffers are not aligned
-  ColumnMetadata column;
-
-  HandMadePage(int64_t num_rows, const Message& encoding, const std::vector<ByteVector>& buffers) {
-    PageMetadata page;
-    page.num_rows = num_rows;
-    page.layout = {ArrayLayout{ArrayEncoding::Parse(encoding.bytes()).ValueOrDie()}};
-    for (const auto& buffer : buffers) {
-      page.buffers.push_back({std::ssize(file), std::ssize(buffer)});
-      AppendBytes(&file, buffer.data(), buffer.size());
-    }
-    column.pages.push_back(std::move(page));
-  }
-
-  arrow::Result<std::shared_ptr<arrow::Array>> Read(
-      const std::shared_ptr<arrow::DataType>& type) const {
-    return ReadColumn(file, column, type);
-  }
+struct HandMadePage : test::HandMadePage {
+  // Buffers are not aligned.
+  HandMadePage(int64_t num_rows, const Message& encoding, const std::vector<ByteVector>& buffers)
+      : test::HandMadePage(num_rows,
+                           {ArrayLayout{ArrayEncoding::Parse(encoding.bytes()).ValueOrDie()}},
+                           buffers, {7}) {}
 
   arrow::Result<std::shared_ptr<const Page>> Open(
       const std::shared_ptr<arrow::DataType>& type) const {

@@ -14,9 +14,10 @@
 #include "croupier/format/file/data_file.h"
 #include "croupier/format/page/page_test_reader.h"
 
-// Pages of format 2.1 and 2.2 put together by hand, for tests.
+// Pages put together by hand, for tests.
 namespace croupier::format::test {
 
+// Encodings of format 2.1.
 inline EncodingPtr Encoding(CompressiveEncoding encoding) {
   return std::make_shared<const CompressiveEncoding>(std::move(encoding));
 }
@@ -30,7 +31,10 @@ struct HandMadePage {
   ByteVector file;
   ColumnMetadata column;
 
-  HandMadePage(int64_t num_rows, PageLayout layout, const std::vector<ByteVector>& buffers) {
+  /// \param before bytes in front of the buffers, for those that are not aligned
+  HandMadePage(int64_t num_rows, PageLayout layout, const std::vector<ByteVector>& buffers,
+               ByteVector before = {})
+      : file(std::move(before)) {
     PageMetadata page;
     page.num_rows = num_rows;
     page.layout = std::move(layout);
