@@ -465,7 +465,7 @@ class Permutation:
 
         If it asks for batch after batch in order, as without a sampler, then from the third on
         threads read ahead, as for `iter`, within `croupier.config.prefetch_bytes`; each of several
-        workers within its part of that.
+        workers within its part of that, and 8 MiB a thread.
         """
         batch = self._reads_in_order.take(self, indices)
         if batch is None:

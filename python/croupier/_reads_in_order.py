@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 # Batches that must have come in order before threads read ahead: fewer might be chance.
 _NUM_OBSERVED = 2
+# What each thread of a worker reads ahead, at most: the worker then copies what is in the cache of
+# the processor still. torch has `prefetch_factor` batches of each worker besides.
+_WORKER_BYTES = 8 << 20
 
 
 class ReadsInOrder:
@@ -125,11 +128,11 @@ def _find_run(positions: Any, num_rows: int) -> range | None:
 
 
 def _share_of_process() -> tuple[int, int]:
-    """Give the threads and the bytes of one of several workers, or of a process by itself."""
+    """Give the threads and the bytes to read ahead of a worker, or of a process by itself."""
     data = sys.modules.get("torch.utils.data")
     worker = None if data is None else data.get_worker_info()
-    num_workers = 1 if worker is None else worker.num_workers
-    return (
-        max(1, config.num_threads // num_workers),
-        max(1, config.prefetch_bytes // num_workers),
-    )
+    if worker is None:
+        return config.num_threads, config.prefetch_bytes
+    num_threads = max(1, config.num_threads // worker.num_workers)
+    prefetch_bytes = max(1, config.prefetch_bytes // worker.num_workers)
+    return num_threads, min(prefetch_bytes, num_threads * _WORKER_BYTES)
