@@ -119,7 +119,7 @@ TEST(FilteredScanTest, TablesOfFilesGiveWhatTheirRowsInMemoryGive) {
         golden->RemoveColumn(golden->schema()->GetFieldIndex(kRowIdColumn)).ValueOrDie();
     const auto in_memory = MakeMemoryTable(name, rows).ValueOrDie();
     for (const auto& filter : filters) {
-      SCOPED_TRACE(name + ", " + filter);
+      SCOPED_TRACE(::testing::Message() << name << ", " << filter);
       for (const int64_t batch_rows : {7, 100'000}) {
         ScanOptions options;
         options.columns = rows->schema()->field_names();

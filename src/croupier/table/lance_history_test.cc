@@ -19,6 +19,7 @@ using format::test::Message;
 
 std::vector<uint64_t> NumbersOf(const std::vector<TableVersion>& versions) {
   std::vector<uint64_t> numbers;
+  numbers.reserve(versions.size());
   for (const auto& each : versions) numbers.push_back(each.version);
   return numbers;
 }
