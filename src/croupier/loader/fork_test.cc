@@ -264,6 +264,7 @@ TEST_F(ForkTest, ByManyThreadsAtOnce) {
   std::atomic<int> num_right = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         for (int child = 0; child < 3; ++child) {
