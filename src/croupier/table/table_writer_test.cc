@@ -101,7 +101,7 @@ TEST_P(TableWriterTest, AppendsInAnyOrderOfColumnsAndWithoutNullableOnes) {
 
 TEST_P(TableWriterTest, RowsOfAnotherSchemaAreRefusedByNameAndType) {
   Create(Range(0, 2));
-  const auto append = [&](std::vector<std::shared_ptr<arrow::Field>> fields) {
+  const auto append = [&](const arrow::FieldVector& fields) {
     arrow::ArrayVector arrays;
     for (const auto& field : fields) {
       arrays.push_back(arrow::MakeArrayOfNull(field->type(), 1).ValueOrDie());
@@ -368,6 +368,7 @@ TEST_P(TableWriterTest, RacingWritersLoseNothing) {
   WriteOptions patient;
   patient.max_attempts = 200;
   std::vector<std::thread> threads;
+  threads.reserve(kNumThreads);
   for (int thread = 0; thread < kNumThreads; ++thread) {
     threads.emplace_back([&, thread] {
       for (int round = 0; round < kNumRounds; ++round) {

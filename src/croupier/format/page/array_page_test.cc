@@ -137,7 +137,8 @@ TYPED_TEST(PackedArrayPageTest, BitpackedValuesOfEveryDistributionAreRead) {
     const auto blocks = EncodeOutOfLineBitpacking(values, width, /*raw_tail=*/false);
     ExpectPage({num_rows, NoNullsArrayOf(FastLanesArrayOf(w, bits, 0)), {blocks}}, expected);
     // A byte less holds fewer values.
-    for (auto encoding : {BitpackedArrayOf(w, bits, 0, false), FastLanesArrayOf(w, bits, 0)}) {
+    for (const auto& encoding :
+         {BitpackedArrayOf(w, bits, 0, false), FastLanesArrayOf(w, bits, 0)}) {
       if (width == 0) continue;
       const bool is_stream = encoding.bytes() == BitpackedArrayOf(w, bits, 0, false).bytes();
       auto bytes = is_stream ? PackStream(values, width) : blocks;

@@ -41,7 +41,7 @@ class ArrayBuffers {
 };
 
 /// Rows of at least this many bits in the mean are read one by one, others by chunks.
-inline constexpr int64_t kWideRowBits = 256 * 8;
+inline constexpr int64_t kWideRowBits = int64_t{256} * 8;
 
 /// The values of a page of format 2.0, or of its dictionary: where the bytes of rows are, and how
 /// they become an array. Immutable; any number of threads.
