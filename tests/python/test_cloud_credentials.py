@@ -22,7 +22,15 @@ import pyarrow as pa
 import pyarrow.fs
 import pytest
 from test_credentials import things_of
-from with_servers import AZURE_ACCOUNT, AZURE_KEY, BUCKET, azure_server, gcs_server
+from with_servers import (
+    AZURE_ACCOUNT,
+    AZURE_KEY,
+    BUCKET,
+    azure_file_system,
+    azure_server,
+    gcs_file_system,
+    gcs_server,
+)
 
 import croupier
 
@@ -69,11 +77,7 @@ def copy_files(files: str, target: pyarrow.fs.FileSystem) -> None:
 @pytest.fixture(scope="module")
 def gcs(files) -> Iterator[dict[str, str]]:
     with gcs_server() as endpoint:
-        authority = endpoint.removeprefix("http://")
-        copy_files(
-            files,
-            pyarrow.fs.GcsFileSystem(anonymous=True, scheme="http", endpoint_override=authority),
-        )
+        copy_files(files, gcs_file_system(endpoint))
         yield {"google_endpoint": endpoint, "allow_http": "true", "google_storage_token": PLANTED}
 
 
@@ -83,18 +87,7 @@ def azure(files) -> Iterator[dict[str, str]]:
     if program is None:
         pytest.skip("azurite-blob is not on the PATH")
     with azure_server(program) as endpoint:
-        authority = endpoint.removeprefix("http://")
-        copy_files(
-            files,
-            pyarrow.fs.AzureFileSystem(
-                AZURE_ACCOUNT,
-                account_key=AZURE_KEY,
-                blob_storage_authority=authority,
-                dfs_storage_authority=authority,
-                blob_storage_scheme="http",
-                dfs_storage_scheme="http",
-            ),
-        )
+        copy_files(files, azure_file_system(endpoint))
         yield {
             "account_name": AZURE_ACCOUNT,
             "account_key": AZURE_KEY,

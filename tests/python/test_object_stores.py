@@ -15,7 +15,7 @@ import pyarrow.fs
 import pytest
 from child_script import FORK_WHILE_THREADS_READ, run_script, start_script, wait_for
 from fault_proxy import FaultProxy, fault_proxy
-from with_servers import BUCKET, S3_OPTIONS, servers
+from with_servers import BUCKET, S3_OPTIONS, azure_file_system, gcs_file_system, servers
 
 import croupier
 
@@ -72,21 +72,9 @@ def copy_to_others(found: dict[str, tuple[str, dict[str, str]]]) -> None:
     )
     for service, (_, options) in found.items():
         if service == "gcs":
-            target: pyarrow.fs.FileSystem = pyarrow.fs.GcsFileSystem(
-                anonymous=True,
-                scheme="http",
-                endpoint_override=options["google_endpoint"].removeprefix("http://"),
-            )
+            target = gcs_file_system(options["google_endpoint"])
         elif service == "azure":
-            authority = options["azure_storage_endpoint"].removeprefix("http://")
-            target = pyarrow.fs.AzureFileSystem(
-                options["account_name"],
-                account_key=options["account_key"],
-                blob_storage_authority=authority,
-                dfs_storage_authority=authority,
-                blob_storage_scheme="http",
-                dfs_storage_scheme="http",
-            )
+            target = azure_file_system(options["azure_storage_endpoint"])
         else:
             continue
         for info in source.get_file_info(pyarrow.fs.FileSelector(f"{BUCKET}/db", recursive=True)):

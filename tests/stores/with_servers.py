@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import pyarrow.fs
 from strict_s3 import StrictS3
 
 BUCKET = "croupier-test"
@@ -107,24 +108,34 @@ def gcs_server() -> Iterator[str]:
         yield endpoint
 
 
+def gcs_file_system(endpoint: str) -> pyarrow.fs.FileSystem:
+    """Connect to such a server by Arrow alone."""
+    authority = endpoint.removeprefix("http://")
+    return pyarrow.fs.GcsFileSystem(anonymous=True, scheme="http", endpoint_override=authority)
+
+
 @contextmanager
 def azure_server(program: str) -> Iterator[str]:
     """Serve Azure blobs with one container; gives the endpoint."""
-    from pyarrow.fs import AzureFileSystem
-
     port = free_port()
     command = [program, "--silent", "--disableTelemetry", "--inMemoryPersistence"]
     with started([*command, "--skipApiVersionCheck", "--blobPort", str(port)], port):
-        authority = f"127.0.0.1:{port}"
-        AzureFileSystem(
-            AZURE_ACCOUNT,
-            account_key=AZURE_KEY,
-            blob_storage_authority=authority,
-            dfs_storage_authority=authority,
-            blob_storage_scheme="http",
-            dfs_storage_scheme="http",
-        ).create_dir(BUCKET)
-        yield f"http://{authority}"
+        endpoint = f"http://127.0.0.1:{port}"
+        azure_file_system(endpoint).create_dir(BUCKET)
+        yield endpoint
+
+
+def azure_file_system(endpoint: str) -> pyarrow.fs.FileSystem:
+    """Connect to such a server by Arrow alone."""
+    authority = endpoint.removeprefix("http://")
+    return pyarrow.fs.AzureFileSystem(
+        AZURE_ACCOUNT,
+        account_key=AZURE_KEY,
+        blob_storage_authority=authority,
+        dfs_storage_authority=authority,
+        blob_storage_scheme="http",
+        dfs_storage_scheme="http",
+    )
 
 
 def free_port() -> int:
