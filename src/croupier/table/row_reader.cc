@@ -370,7 +370,6 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     return flat;
   }
 
-  // The path of a list's column in files of format 2.0, which holds no values.
   // Find a column that was opened, with as many rows as it must have.
   arrow::Result<std::shared_ptr<const CachedColumn>> FindColumn(size_t column, CachedFile* file,
                                                                 int32_t column_index,
@@ -465,6 +464,7 @@ class RowRead : public std::enable_shared_from_this<RowRead> {
     const auto& path = FlatPath(column);
     const bool is_text = IsTextOfBytes(*file, location.column_index, *path);
     std::vector<ListLeaf::Column> columns;
+    columns.reserve(location.list_columns.size() + 2);
     for (const int32_t list_column : location.list_columns) {
       columns.push_back({list_column, list_path});
     }
