@@ -1,11 +1,13 @@
 #include "croupier/table/lance_dataset.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include <arrow/buffer.h>
 #include <arrow/memory_pool.h>
 #include <arrow/status.h>
+#include <arrow/util/io_util.h>
 
 #include "croupier/base/memory_pool.h"
 #include "croupier/format/manifest/manifest_name.h"
@@ -268,8 +270,9 @@ arrow::Status LanceDataset::NotADataset(const std::string& branch,
         " (a database is opened by connect(), its tables lie in <name>.lance)");
   }
   ARROW_RETURN_NOT_OK(names.status());
-  return arrow::Status::IOError(location(), ": not a Lance dataset: ", directory,
-                                " has no manifest");
+  // Perhaps not yet: as well not there as without the directory.
+  return arrow::internal::StatusFromErrno(ENOENT, arrow::StatusCode::IOError, location(),
+                                          ": not a Lance dataset: ", directory, " has no manifest");
 }
 
 arrow::Result<std::shared_ptr<const LanceDataset>> LanceDataset::Open(const std::string& uri,
