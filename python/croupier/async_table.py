@@ -25,7 +25,7 @@ from croupier.edits import (
 from croupier.history import Branches, Tags
 from croupier.query import ScanQuery, TakeQuery
 from croupier.rows import Progress
-from croupier.table import Table, moving
+from croupier.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,15 +281,16 @@ class AsyncTable:
     """
 
     def __init__(self, table: Table):
-        # Never changed by an edit: that puts another object here, and reads stay at theirs.
+        # At the newest version of its edits. Calls get an object that stays at theirs.
         self._open_table: Table | None = table._pinned()
         self._name = table.name
 
     @property
     def _sync_table(self) -> Table:
-        if self._open_table is None:
+        table = self._open_table
+        if table is None:
             raise RuntimeError(f"Table {self._name} is closed")
-        return self._open_table
+        return table._pinned()
 
     def is_open(self) -> bool:
         """Tell whether the table was not closed."""
@@ -311,7 +312,7 @@ class AsyncTable:
     @property
     def table(self) -> Table:
         """The table at its version, whose calls are not awaited."""
-        return self._sync_table._pinned()
+        return self._sync_table
 
     @property
     def name(self) -> str:
@@ -540,13 +541,13 @@ class AsyncTable:
         self, edit: Callable[..., _Result], *arguments: Any, **keywords: Any
     ) -> _Result:
         # Edits at the same time each move an object of their own, and this one here alone.
-        table = self._sync_table._pinned()
+        table = self._sync_table
         try:
             return await run_async(edit, table, *arguments, **keywords)
         finally:
-            with moving:
-                if self._open_table is not None and table.version > self._open_table.version:
-                    self._open_table = table
+            opened = self._open_table
+            if opened is not None:
+                opened._advance(table._at_version)
 
     def __repr__(self) -> str:
         table = self._open_table

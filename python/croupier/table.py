@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
@@ -25,13 +23,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["Table"]
-
-# Guards the moves of tables, by edits of several threads; held to compare and to set.
-moving = threading.RLock()
-# So that no other thread holds it at a fork.
-os.register_at_fork(
-    before=moving.acquire, after_in_parent=moving.release, after_in_child=moving.release
-)
 
 
 class _AtVersion:
@@ -79,12 +70,20 @@ class Table(TableEdits):
         **options: Any,
     ):
         """Use `croupier.open_dataset` or a connection; the options are those of `open_table`."""
-        # Never changed by an edit: that puts another one here.
-        self._at_version = _AtVersion(source)
+        # By their versions, of which the newest counts: edits of several threads end in any order.
+        # No lock, which a fork might leave locked: each step is one call of the dict.
+        self._versions = {source.version: _AtVersion(source)}
         self._name = name
         self._memory = memory
         self._access = access or StoreAccess()
         self._options = options
+
+    @property
+    def _at_version(self) -> _AtVersion:
+        while True:
+            at_version = self._versions.get(max(self._versions))
+            if at_version is not None:  # else a newer one has just taken its place
+                return at_version
 
     @property
     def _source(self) -> _core.TableSource:
@@ -159,7 +158,7 @@ class Table(TableEdits):
         """Give an object at this version that no edit moves."""
         at_version = self._at_version
         pinned = self._at(at_version.source)
-        pinned._at_version = at_version
+        pinned._advance(at_version)
         return pinned
 
     def _writer(self) -> _core.TableWriter:
@@ -168,11 +167,15 @@ class Table(TableEdits):
         )
 
     def _move_to(self, version: int) -> None:
-        moved = _AtVersion(self._source.checkout(version=version))
-        with moving:
-            # Edits of several threads end in any order.
-            if version > self.version:
-                self._at_version = moved
+        self._advance(_AtVersion(self._source.checkout(version=version)))
+
+    def _advance(self, at_version: _AtVersion) -> None:
+        """Be at this version, or stay at a newer one."""
+        self._versions[at_version.source.version] = at_version
+        newest = max(self._versions)
+        for version in list(self._versions):
+            if version < newest:
+                self._versions.pop(version, None)
 
     def count_rows(self, filter: str | None = None) -> int:
         """Count the rows.

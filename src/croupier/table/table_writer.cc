@@ -29,7 +29,7 @@ std::string NowRfc3339() {
   char text[64];
   const size_t size = std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &time);
   std::snprintf(text + size, sizeof(text) - size, ".%09lldZ",
-                static_cast<long long>(now % 1000000000));  // NOLINT(google-runtime-int)
+                static_cast<long long>(now % 1000000000));  // NOLINT: the format's own type
   return text;
 }
 
