@@ -11,7 +11,7 @@
 #include <arrow/buffer.h>
 #include <arrow/chunked_array.h>
 #include <arrow/compute/api_vector.h>
-#include <arrow/compute/initialize.h>
+#include <arrow/compute/exec.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/options.h>
 #include <arrow/ipc/reader.h>
@@ -20,6 +20,8 @@
 #include <arrow/table.h>
 #include <gtest/gtest.h>
 
+#include "croupier/base/memory_pool.h"
+#include "croupier/expression/arrow_kernels.h"
 #include "croupier/table/row_id_array.h"
 #include "croupier/testing/golden.h"
 
@@ -120,12 +122,15 @@ arrow::Result<std::shared_ptr<arrow::Table>> ScanAll(const TableSource& table,
 std::shared_ptr<arrow::RecordBatch> TakeRows(const arrow::Table& rows,
                                              std::span<const uint64_t> ranks,
                                              const std::vector<std::string>& columns) {
-  EXPECT_TRUE(arrow::compute::Initialize().ok());
-  const auto indices = MakeRowIdArray(ranks, arrow::default_memory_pool()).ValueOrDie();
-  const auto whole = rows.CombineChunksToBatch().ValueOrDie();
+  EXPECT_TRUE(expression::CheckKernels().ok());
+  arrow::compute::ExecContext context(DefaultMemoryPool());
+  const auto indices = MakeRowIdArray(ranks, DefaultMemoryPool()).ValueOrDie();
+  const auto whole = rows.CombineChunksToBatch(DefaultMemoryPool()).ValueOrDie();
+  const auto options = arrow::compute::TakeOptions::BoundsCheck();
   arrow::ArrayVector arrays;
   for (const auto& name : columns) {
-    arrays.push_back(arrow::compute::Take(*whole->GetColumnByName(name), *indices).ValueOrDie());
+    const auto column = whole->GetColumnByName(name);
+    arrays.push_back(arrow::compute::Take(*column, *indices, options, &context).ValueOrDie());
   }
   return arrow::RecordBatch::Make(ProjectSchema(*rows.schema(), columns).ValueOrDie(),
                                   indices->length(), std::move(arrays));

@@ -47,6 +47,8 @@ arrow::Result<std::shared_ptr<arrow::Table>> ScanAll(const TableSource& table,
                                                      const ScanOptions& options);
 
 /// The rows of these ranks, in this order.
+///
+/// Threads may call it while another forks: it stays away from Arrow's own pool, as the rooms do.
 std::shared_ptr<arrow::RecordBatch> TakeRows(const arrow::Table& rows,
                                              std::span<const uint64_t> ranks,
                                              const std::vector<std::string>& columns);
