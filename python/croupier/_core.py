@@ -39,8 +39,6 @@ def _load_extension(so_version: str) -> ModuleType:
 _extension = _load_extension(pa.cpp_build_info.so_version)
 
 __version__: str = _extension.__version__
-ArrowBatch = _extension.ArrowBatch
-ArrowSchema = _extension.ArrowSchema
 AsyncCall = _extension.AsyncCall
 BatchStream = _extension.BatchStream
 Blob = _extension.Blob

@@ -431,7 +431,7 @@ class Permutation:
         """
         begin, end = self._window()
         batch = self._rows.take(offsets, self._selection.sources, begin, end, True)
-        return self.transform_fn(rename_batch(pa.record_batch(batch), self.schema))
+        return self.transform_fn(rename_batch(batch, self.schema))
 
     async def take_offsets_async(self, offsets: Sequence[int]) -> Any:
         """Read rows as `take_offsets`, beside the event loop; their format is made on it."""
@@ -440,7 +440,7 @@ class Permutation:
         window = self._window()
         sources = self._selection.sources
         batch = await await_call(self._rows.start_take, offsets, sources, *window, True)
-        return self.transform_fn(rename_batch(pa.record_batch(batch), self.schema))
+        return self.transform_fn(rename_batch(batch, self.schema))
 
     @overload
     def __getitem__(self, index: slice) -> Permutation: ...

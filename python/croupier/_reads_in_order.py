@@ -96,7 +96,7 @@ class _Course:
                     skip_rows=run.start,
                     batch_step=self._step,
                 )
-            return pa.record_batch(next(self._loader))
+            return next(self._loader)
         except Exception:
             # Who asked for the rows reads them, and has the error as it is without threads.
             self.leave()

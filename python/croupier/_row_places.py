@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
-import pyarrow as pa
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -74,6 +72,6 @@ class PermutationPlaces:
         import numpy as np
 
         places = cast(Any, positions + self._begin)
-        batch = pa.record_batch(self._rows.take(places, ["_rowaddr", "_rowoffset"]))
+        batch = self._rows.take(places, ["_rowaddr", "_rowoffset"])
         addresses, ranks = (column.to_numpy() for column in batch.columns)
         return addresses, ranks.astype(np.int64)

@@ -80,7 +80,7 @@ class Selection:
     def schema(self) -> pa.Schema:
         """The selected columns, under their names here."""
         if self._schema is None:
-            base = pa.schema(self.source.project_schema(list(dict.fromkeys(self.sources))))
+            base = self.source.project_schema(list(dict.fromkeys(self.sources)))
             fields = [base.field(source).with_name(name) for name, source in self._columns.items()]
             self._schema = pa.schema(fields, metadata=base.metadata)
         return self._schema

@@ -273,18 +273,18 @@ class TableEdits:
         read_columns: Sequence[str] | None,
     ) -> dict[str, int]:
         source = self._source
-        names = pa.schema(source.schema()).names if read_columns is None else list(read_columns)
+        names = source.schema().names if read_columns is None else list(read_columns)
         # What it makes of the first rows tells which columns there will be.
-        inputs = pa.schema(source.project_schema(names))
-        rows = map(pa.record_batch, source.scan(names, _FIRST_ROWS))
+        inputs = source.project_schema(names)
+        rows = source.scan(names, _FIRST_ROWS)
         none = pa.RecordBatch.from_arrays(
             [pa.nulls(0, type_) for type_ in inputs.types], schema=inputs
         )
         first = next(rows, none)
         schema = reader_of(function(first), None).schema
 
-        def compute(batch: _core.ArrowBatch) -> pa.Table:
-            return reader_of(function(pa.record_batch(batch)), schema).read_all()
+        def compute(batch: pa.RecordBatch) -> pa.Table:
+            return reader_of(function(batch), schema).read_all()
 
         return writer.add_columns(schema, names, compute)
 

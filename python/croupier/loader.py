@@ -73,7 +73,7 @@ class Batches:
         return self
 
     def __next__(self) -> Any:
-        batch = rename_batch(pa.record_batch(next(self._loader)), self._schema)
+        batch = rename_batch(next(self._loader), self._schema)
         if self._transform is None:
             return batch
         try:

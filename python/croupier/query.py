@@ -190,7 +190,7 @@ class ScanQuery(Query):
         if self._filter is not None:
             return self._filtered(selection, batch_rows)
         if self._offset == 0 and self._limit is None:
-            return map(pa.record_batch, selection.source.scan(selection.sources, batch_rows))
+            return selection.source.scan(selection.sources, batch_rows)
         return self._window(selection, batch_rows)
 
     def _filtered(self, selection: Selection, batch_rows: int) -> Iterator[pa.RecordBatch]:
@@ -199,7 +199,7 @@ class ScanQuery(Query):
         if limit == 0:
             return
         scan = selection.source.scan(selection.sources, batch_rows, self._filter)
-        for batch in map(pa.record_batch, scan):
+        for batch in scan:
             rows = batch.slice(left)
             left -= batch.num_rows - rows.num_rows
             if limit is not None:
@@ -218,7 +218,7 @@ class ScanQuery(Query):
             rows, columns=selection.sources, batch_rows=batch_rows, begin=begin, end=end
         )
         try:
-            yield from map(pa.record_batch, loader)
+            yield from loader
         finally:
             loader.close()
 
@@ -232,9 +232,8 @@ class TakeQuery(Query):
         self._are_row_ids = are_row_ids
 
     @staticmethod
-    def named(batch: _core.ArrowBatch, selection: Selection) -> pa.Table:
+    def named(rows: pa.RecordBatch, selection: Selection) -> pa.Table:
         """Give what was taken, under the names of the selection."""
-        rows = pa.record_batch(batch)
         if rows.schema.names != list(selection.columns):
             rows = rename_batch(rows, selection.schema)
         return pa.Table.from_batches([rows])

@@ -32,13 +32,10 @@ def write_rows(
         write: is given a reader, a function to be told of the progress, and whether the rows are in
             memory until it returns.
     """
-    reader = reader_of(data, schema)
-    stream = _Stream(reader)
-    guarded = pa.RecordBatchReader.from_batches(reader.schema, stream)
     report = _drawn if progress is True else progress
     try:
-        written = write(
-            guarded,
+        return write(
+            reader_of(data, schema),
             None
             if not report
             else lambda rows, size, files: report(
@@ -46,29 +43,9 @@ def write_rows(
             ),
             _is_in_memory(data, schema),
         )
-    except Exception:
-        if stream.raised is not None:
-            raise stream.raised from None
-        raise
     finally:
         if progress is True:
             print(file=sys.stderr)
-    return written
-
-
-class _Stream:
-    """Batches of a reader, which remembers what it raised: C streams pass on a text alone."""
-
-    def __init__(self, reader: pa.RecordBatchReader):
-        self._reader = reader
-        self.raised: BaseException | None = None
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self._reader
-        except BaseException as error:
-            self.raised = error
-            raise
 
 
 def _drawn(done: dict[str, int]) -> None:
@@ -139,6 +116,8 @@ def _plain_reader(data: Any, schema: pa.Schema | None) -> pa.RecordBatchReader:
         return pa.table(data).to_reader()
     if _is_pandas(data):
         return pa.Table.from_pandas(data, preserve_index=False).to_reader()
+    if isinstance(data, pa.Table):
+        return data.to_reader()
     if hasattr(data, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(data)
     if hasattr(data, "__arrow_c_array__"):

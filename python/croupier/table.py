@@ -102,7 +102,7 @@ class Table(TableEdits):
     @property
     def schema(self) -> pa.Schema:
         """Every column, with metadata; those that cannot be read yet included."""
-        return pa.schema(self._source.schema())
+        return self._source.schema()
 
     @property
     def version(self) -> int:
@@ -334,7 +334,7 @@ class Table(TableEdits):
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give all rows to any Arrow library."""
         source = self._source
-        scan = source.scan(pa.schema(source.schema()).names, SCAN_BATCH_ROWS)
+        scan = source.scan(source.schema().names, SCAN_BATCH_ROWS)
         return scan.__arrow_c_stream__(requested_schema)
 
     def search(self, query: None = None) -> ScanQuery:
@@ -404,8 +404,8 @@ class Table(TableEdits):
 
     def _take_rows(self, offsets: Sequence[int]) -> pa.RecordBatch:
         at_version = self._at_version
-        columns = pa.schema(at_version.source.schema()).names
-        return pa.record_batch(at_version.rows_in_order().take(offsets, columns, 0, -1, True))
+        columns = at_version.source.schema().names
+        return at_version.rows_in_order().take(offsets, columns, 0, -1, True)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Read all rows in storage order, each as a dict."""

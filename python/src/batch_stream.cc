@@ -3,7 +3,7 @@
 #include <arrow/status.h>
 #include <nanobind/stl/shared_ptr.h>
 
-#include "arrow_capsule.h"
+#include "arrow_objects.h"
 #include "status.h"
 
 namespace croupier::python {
@@ -64,7 +64,7 @@ void RegisterBatchStream(nb::module_& module) {
            [](BatchStream& self) {
              auto batch = self.NextOrRaise();
              if (batch == nullptr) throw nb::stop_iteration();
-             return ArrowBatch{std::move(batch)};
+             return GiveBatch(std::move(batch));
            })
       .def(
           "__arrow_c_stream__",

@@ -11,7 +11,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "arrow_capsule.h"
+#include "arrow_objects.h"
 #include "async_calls.h"
 #include "croupier/permutation.h"
 #include "register.h"
@@ -54,7 +54,7 @@ class LoaderHandle {
       return next;
     });
     if (batch == nullptr) throw nb::stop_iteration();
-    return nb::cast(ArrowBatch{std::move(batch)});
+    return GiveBatch(std::move(batch));
   }
 
   // Stops and joins the threads, which may wait for the GIL in an allocator or a reader of

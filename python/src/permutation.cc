@@ -18,7 +18,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "arrow_capsule.h"
+#include "arrow_objects.h"
 #include "async_calls.h"
 #include "integers.h"
 #include "register.h"
@@ -90,9 +90,9 @@ auto TakeOf(const PermutationHandle& self, const nb::object& positions,
       };
 }
 
-ArrowBatch Take(const PermutationHandle& self, const nb::object& positions,
+nb::object Take(const PermutationHandle& self, const nb::object& positions,
                 std::vector<std::string> columns, int64_t begin, int64_t end, bool from_end) {
-  return {RunReleased(TakeOf(self, positions, std::move(columns), begin, end, from_end))};
+  return GiveBatch(RunReleased(TakeOf(self, positions, std::move(columns), begin, end, from_end)));
 }
 
 std::shared_ptr<AsyncCall> StartTake(const PermutationHandle& self,

@@ -1,6 +1,6 @@
 #include "register.h"
 
-#include "arrow_capsule.h"
+#include "arrow_objects.h"
 #include "async_calls.h"
 #include "batch_stream.h"
 #include "croupier/base/background_work.h"
@@ -16,7 +16,7 @@ NB_MODULE(CROUPIER_EXTENSION, module) {
   // After the interpreter, before exit(): threads that it left behind, and those of loaders.
   Py_AtExit([] { static_cast<void>(croupier::BackgroundWork::StopAll()); });
   module.attr("__version__") = CROUPIER_VERSION;
-  croupier::python::RegisterArrow(module);
+  croupier::python::RegisterArrow();
   croupier::python::RegisterAsyncCalls(module);
   croupier::python::RegisterBatchStream(module);
   croupier::python::RegisterBlob(module);

@@ -15,7 +15,7 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include "arrow_capsule.h"
+#include "arrow_objects.h"
 #include "async_calls.h"
 #include "batch_stream.h"
 #include "croupier/database.h"
@@ -103,9 +103,9 @@ auto TakeOf(const TableHandle& self, const nb::object& rows, std::vector<std::st
 }
 
 template <auto kTake>
-ArrowBatch TakeRows(const TableHandle& self, const nb::object& rows,
+nb::object TakeRows(const TableHandle& self, const nb::object& rows,
                     std::vector<std::string> columns) {
-  return {RunReleased(TakeOf<kTake>(self, rows, std::move(columns)))};
+  return GiveBatch(RunReleased(TakeOf<kTake>(self, rows, std::move(columns))));
 }
 
 std::shared_ptr<AsyncCall> StartTake(const TableHandle& self,
@@ -119,8 +119,7 @@ std::shared_ptr<AsyncCall> StartTake(const TableHandle& self,
 
 void RegisterTable(nb::module_& module) {
   nb::class_<TableHandle>(module, "TableSource", "Rows with a schema at one version.")
-      .def("schema",
-           [](const TableHandle& self) { return ArrowSchemaExport{self.source->schema()}; })
+      .def("schema", [](const TableHandle& self) { return GiveSchema(self.source->schema()); })
       .def_prop_ro("version", [](const TableHandle& self) { return self.source->version(); })
       .def_prop_ro("location", [](const TableHandle& self) { return self.source->location(); })
       .def_prop_ro("identity", [](const TableHandle& self) { return self.source->identity(); })
@@ -138,7 +137,7 @@ void RegisterTable(nb::module_& module) {
       .def(
           "project_schema",
           [](const TableHandle& self, const std::vector<std::string>& columns) {
-            return ArrowSchemaExport{ValueOrRaise(ProjectSchema(*self.source->schema(), columns))};
+            return GiveSchema(ValueOrRaise(ProjectSchema(*self.source->schema(), columns)));
           },
           nb::arg("columns"))
       .def("scan", &StartScan, nb::arg("columns"), nb::arg("batch_rows"),

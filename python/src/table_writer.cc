@@ -20,7 +20,8 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include "arrow_capsule.h"
+#include "arrow_objects.h"
+#include "croupier/base/memory_pool.h"
 #include "croupier/expression.h"
 #include "croupier/table_edit.h"
 #include "register.h"
@@ -62,6 +63,37 @@ class Callbacks {
 
  private:
   std::exception_ptr raised_;
+};
+
+// A pyarrow.RecordBatchReader, read within a call that has released the GIL.
+class GivenRows : public arrow::RecordBatchReader {
+ public:
+  // The GIL is held, also when it is destroyed.
+  GivenRows(nb::object reader, Callbacks* callbacks)
+      : reader_(std::move(reader)),
+        schema_(TakeOverSchema(reader_.attr("schema"))),
+        callbacks_(callbacks) {
+    if (PyIter_Check(reader_.ptr()) == 0) throw nb::type_error("expected a RecordBatchReader");
+  }
+
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+    ARROW_ASSIGN_OR_RAISE(*batch, callbacks_->Call([this] { return Next(); }));
+    return arrow::Status::OK();
+  }
+
+ private:
+  std::shared_ptr<arrow::RecordBatch> Next() {
+    const auto next = nb::steal(PyIter_Next(reader_.ptr()));
+    if (next.is_valid()) return TakeOverBatch(next);
+    if (PyErr_Occurred() != nullptr) throw nb::python_error();
+    return nullptr;
+  }
+
+  const nb::object reader_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  Callbacks* const callbacks_;
 };
 
 template <typename T>
@@ -108,13 +140,13 @@ nb::dict Create(const std::string& uri, const nb::object& rows, std::string data
                 bool stable_row_ids, std::optional<int64_t> max_rows_per_file,
                 std::optional<int64_t> max_bytes_per_file, bool keeps_batches,
                 const nb::object& progress, Options storage_options) {
-  const auto stream = ImportStream(rows);
   CreateOptions create;
   static_cast<WriteOptions&>(create) =
       FilesOf(max_rows_per_file, max_bytes_per_file, keeps_batches);
   create.data_format_version = std::move(data_format_version);
   create.stable_row_ids = stable_row_ids;
   Callbacks callbacks;
+  const auto stream = std::make_shared<GivenRows>(rows, &callbacks);
   return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
     return TableWriter::Create(uri, stream, SetUp(create, cancel, progress, &callbacks),
                                LanceOptionsOf(std::nullopt, storage_options));
@@ -133,9 +165,9 @@ std::unique_ptr<TableWriter> Open(const std::string& uri, std::optional<std::str
 nb::dict Append(TableWriter& self, const nb::object& rows, std::optional<int64_t> max_rows_per_file,
                 std::optional<int64_t> max_bytes_per_file, bool keeps_batches,
                 const nb::object& progress) {
-  const auto stream = ImportStream(rows);
   const auto options = FilesOf(max_rows_per_file, max_bytes_per_file, keeps_batches);
   Callbacks callbacks;
+  const auto stream = std::make_shared<GivenRows>(rows, &callbacks);
   return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
     return self.Append(stream, SetUp(options, cancel, progress, &callbacks));
   }));
@@ -145,9 +177,9 @@ nb::dict Overwrite(TableWriter& self, const nb::object& rows,
                    std::optional<int64_t> max_rows_per_file,
                    std::optional<int64_t> max_bytes_per_file, bool keeps_batches,
                    const nb::object& progress) {
-  const auto stream = ImportStream(rows);
   const auto options = FilesOf(max_rows_per_file, max_bytes_per_file, keeps_batches);
   Callbacks callbacks;
+  const auto stream = std::make_shared<GivenRows>(rows, &callbacks);
   return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {
     return self.Overwrite(stream, SetUp(options, cancel, progress, &callbacks));
   }));
@@ -187,7 +219,7 @@ nb::dict Merge(TableWriter& self, const nb::object& rows, std::vector<std::strin
                bool update_matched, const std::optional<std::string>& update_where,
                bool insert_unmatched, bool delete_unmatched,
                const std::optional<std::string>& delete_where) {
-  const auto source = ImportTable(rows);
+  const auto source = TakeOverTable(rows);
   const auto result = RunReleased([&](const CancelToken& cancel) -> arrow::Result<MergeResult> {
     MergePlan plan;
     plan.on = std::move(on);
@@ -231,21 +263,20 @@ nb::dict DropColumns(TableWriter& self, const std::vector<std::string>& names) {
   }));
 }
 
-// `compute(batch)` gives an object with `__arrow_c_stream__`.
+// `compute(batch)` makes a pyarrow.Table of a pyarrow.RecordBatch.
 nb::dict AddColumns(TableWriter& self, const nb::object& schema, std::vector<std::string> inputs,
                     const nb::object& compute, const nb::object& progress) {
   NewColumns columns;
-  columns.schema = ImportSchema(schema);
+  columns.schema = TakeOverSchema(schema);
   columns.inputs = std::move(inputs);
   Callbacks callbacks;
   if (!compute.is_none()) {
     columns.compute = [&](const std::shared_ptr<arrow::RecordBatch>& batch)
         -> arrow::Result<std::shared_ptr<arrow::RecordBatch>> {
-      ARROW_ASSIGN_OR_RAISE(const auto stream, callbacks.Call([&] {
-        return ImportStream(compute(ArrowBatch{batch}));
+      ARROW_ASSIGN_OR_RAISE(const auto table, callbacks.Call([&] {
+        return TakeOverTable(compute(GiveBatch(batch)));
       }));
-      ARROW_ASSIGN_OR_RAISE(const auto table, stream->ToTable());
-      return table->CombineChunksToBatch();
+      return table->CombineChunksToBatch(DefaultMemoryPool());
     };
   }
   return DictOf(callbacks.RunReleased([&](const CancelToken& cancel) {

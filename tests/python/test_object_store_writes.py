@@ -160,7 +160,9 @@ def test_a_writer_that_loses_a_version_makes_the_next(table, s3_options, proxy, 
             versions.append(other.version)
 
     proxy.reset(decide)
-    result = TableWriter.open(table.uri, storage_options=proxied).append(rows_of(200, 210))
+    result = TableWriter.open(table.uri, storage_options=proxied).append(
+        rows_of(200, 210).to_reader()
+    )
     assert (versions[1], result["version"], result["num_attempts"]) == (2, 3, 2)
     assert ids(table.uri, s3_options) == [*range(110), *range(200, 210)]
 
@@ -178,7 +180,8 @@ options = dict(option.split("=", 1) for option in options)
 lost = 0
 for i in range(int(rounds)):
     rows = pa.table({"id": pa.array(range(1000 + 10 * i, 1010 + 10 * i), pa.int64())})
-    lost += TableWriter.open(uri, storage_options=options).append(rows)["num_attempts"] - 1
+    result = TableWriter.open(uri, storage_options=options).append(rows.to_reader())
+    lost += result["num_attempts"] - 1
     TableWriter.open(uri, storage_options=options).delete(f"id = {2 * i}")
 print(lost)
 """
@@ -187,7 +190,7 @@ print(lost)
     for i in range(rounds):
         rows = rows_of(2000 + 10 * i, 2010 + 10 * i)
         if writers == "croupier twice":
-            TableWriter.open(uri, storage_options=s3_options).append(rows)
+            TableWriter.open(uri, storage_options=s3_options).append(rows.to_reader())
             TableWriter.open(uri, storage_options=s3_options).delete(f"id = {2 * i + 1}")
         else:
             lance.write_dataset(rows, uri, mode="append", storage_options=s3_options)
@@ -254,7 +257,7 @@ def test_what_is_refused_leaves_the_table_as_it_was(
 def test_a_wrong_secret_is_refused_and_not_shown(table, s3_options):
     wrong = {**s3_options, "aws_secret_access_key": "not-the-right-one"}
     with pytest.raises(OSError, match=r"403|ACCESS_DENIED|SIGNATURE") as error:
-        TableWriter.create(f"{table.uri}2", rows_of(0, 1), storage_options=wrong)
+        TableWriter.create(f"{table.uri}2", rows_of(0, 1).to_reader(), storage_options=wrong)
     assert "not-the-right-one" not in str(error.value)
 
 
@@ -317,7 +320,7 @@ def test_a_server_that_ignores_the_condition_is_not_written(uri, s3_options, ser
 )
 def test_other_object_stores_say_why_they_are_not_written(uri, options):
     with pytest.raises(NotImplementedError, match="only if it does not exist"):
-        TableWriter.create(f"{uri}/t.lance", rows_of(0, 3), storage_options=options)
+        TableWriter.create(f"{uri}/t.lance", rows_of(0, 3).to_reader(), storage_options=options)
 
 
 def test_objects_are_encrypted_as_the_options_say(uri, s3_options, service):
@@ -361,7 +364,7 @@ _, uri, *words = sys.argv
 options = dict(word.split("=", 1) for word in words)
 def append(first):
     rows = pa.table({"id": pa.array(range(first, first + 10), pa.int64())})
-    TableWriter.open(uri, storage_options=options).append(rows)
+    TableWriter.open(uri, storage_options=options).append(rows.to_reader())
 """
 
 
@@ -404,7 +407,7 @@ import time
 print("begun", flush=True)
 rows = pa.table({{"id": pa.array(range({5_000_000 if mode == "parts" else 10}), pa.int64())}})
 try:
-    TableWriter.open(uri, storage_options=options).append(rows)
+    TableWriter.open(uri, storage_options=options).append(rows.to_reader())
 except KeyboardInterrupt:
     print("interrupted", time.monotonic(), flush=True)
 """

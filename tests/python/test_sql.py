@@ -30,7 +30,7 @@ class Case:
         return pa.Table.from_batches(query.build().to_batch_records())["y"]
 
     def ours(self, expression, is_filter=False):
-        batch = pa.record_batch(_core.evaluate(expression, self.rows, is_filter=is_filter))
+        batch = _core.evaluate(expression, self.rows, is_filter=is_filter)
         batch.validate(full=True)
         return batch.column(0)
 
