@@ -29,15 +29,23 @@ if TYPE_CHECKING:
 Format = Callable[[pa.RecordBatch], Any]
 
 
+def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    # pyarrow looks each value up by itself, with memory of its own for each.
+    for i, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True)):
+        if pa.types.is_dictionary(column.type):
+            batch = batch.set_column(i, name, column.dictionary_decode())
+    return batch
+
+
 def to_python(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """Make a list of row dicts."""
-    rows: list[dict[str, Any]] = batch.to_pylist()
+    rows: list[dict[str, Any]] = _without_dictionaries(batch).to_pylist()
     return rows
 
 
 def to_python_columns(batch: pa.RecordBatch) -> dict[str, list[Any]]:
     """Make a dict of lists."""
-    columns: dict[str, list[Any]] = batch.to_pydict()
+    columns: dict[str, list[Any]] = _without_dictionaries(batch).to_pydict()
     return columns
 
 
@@ -51,18 +59,32 @@ def to_pandas(batch: pa.RecordBatch) -> pd.DataFrame:
     return batch.to_pandas()
 
 
-def to_polars(batch: pa.RecordBatch) -> pl.DataFrame:
-    """Make a polars DataFrame."""
+def to_polars(rows: pa.RecordBatch | pa.Table) -> pl.DataFrame:
+    """Make a polars DataFrame.
+
+    Column by column, on this thread: a whole DataFrame at once is made by the threads of polars,
+    for which a child of a process that has used them waits for ever.
+    """
     import polars as pl
 
-    return pl.from_arrow(batch)
+    columns = zip(rows.schema.names, rows.columns, strict=True)
+    return pl.DataFrame([pl.Series(name, column) for name, column in columns])
 
 
 def _numpy_column(column: pa.Array) -> np.ndarray[Any, Any]:
-    is_date = pa.types.is_date(column.type)
-    if is_date or (pa.types.is_timestamp(column.type) and column.type.tz is not None):
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    type_ = column.type
+    is_integer = pa.types.is_integer(type_)
+    if pa.types.is_date(type_) or (pa.types.is_timestamp(type_) and type_.tz is not None):
         # Objects, as in LanceDB: NumPy's own dates have no time zone, and not every date.
         values: np.ndarray[Any, Any] = column.to_pandas().to_numpy(object)
+    elif pa.types.is_boolean(type_) and column.null_count == 0:
+        values = column.cast(pa.uint8()).to_numpy().view(bool)
+    elif column.null_count and (is_integer or pa.types.is_floating(type_)):
+        # As to_numpy makes it by itself, but of memory that is safe in a child of a fork.
+        floats = column.cast(pa.float64(), safe=False) if is_integer else column
+        values = floats.fill_null(float("nan")).to_numpy()
     else:
         values = column.to_numpy(zero_copy_only=False)
     return values

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from croupier import _core
 from croupier._event_loop import await_call, run_async
+from croupier._formats import to_polars
 from croupier.blob import BlobFile
 from croupier.edits import (
     CleanupStats,
@@ -157,7 +158,7 @@ class AsyncQuery:
 
     async def to_polars(self) -> pl.DataFrame:
         """Read into a polars DataFrame."""
-        return await run_async(_to_polars, await self.to_arrow())
+        return await run_async(to_polars, await self.to_arrow())
 
     async def to_list(self) -> list[dict[str, Any]]:
         """Read into a list of dicts, one for each row."""
@@ -209,7 +210,7 @@ class AsyncTakeQuery:
 
     async def to_polars(self) -> pl.DataFrame:
         """Read into a polars DataFrame."""
-        return await run_async(_to_polars, await self.to_arrow())
+        return await run_async(to_polars, await self.to_arrow())
 
     async def to_list(self) -> list[dict[str, Any]]:
         """Read into a list of dicts, one for each row."""
@@ -603,9 +604,3 @@ def _close(batches: Any) -> None:
     # One that runs, for a call that nobody waits for any more, ends with it.
     with suppress(ValueError):
         batches.close()
-
-
-def _to_polars(table: pa.Table) -> pl.DataFrame:
-    import polars
-
-    return polars.DataFrame(table)

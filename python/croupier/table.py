@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import pyarrow as pa
 
 from croupier import _core
+from croupier._formats import to_polars
 from croupier._selection import ROW_ID
 from croupier._worker_batch import worker_batch
 from croupier.blob import BlobFile
@@ -210,9 +211,7 @@ class Table(TableEdits):
 
     def to_polars(self) -> pl.DataFrame:
         """Read all rows into a polars DataFrame."""
-        import polars
-
-        return polars.DataFrame(self)
+        return to_polars(self.to_arrow())
 
     def head(self, n: int = 5) -> pa.Table:
         """Read the first rows into a pyarrow Table."""

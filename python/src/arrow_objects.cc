@@ -1,6 +1,8 @@
 #include "arrow_objects.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,12 +11,16 @@
 #include <arrow/c/abi.h>
 #include <arrow/c/bridge.h>
 #include <arrow/extension_type.h>
+#include <arrow/memory_pool.h>
+#include <arrow/python/common.h>
 #include <arrow/python/pyarrow.h>
 #include <arrow/record_batch.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "croupier/base/memory_pool.h"
+#include "croupier/base/process_local.h"
 #include "status.h"
 
 namespace croupier::python {
@@ -122,6 +128,18 @@ std::shared_ptr<arrow::RecordBatch> WithExtensions(const arrow::RecordBatch& bat
   return arrow::RecordBatch::Make(std::move(schema), batch.num_rows(), std::move(columns));
 }
 
+// Of the process that loaded the library, or the one that has changed pyarrow's pool last.
+std::atomic<uint64_t> epoch_of_pool = ForkEpoch();
+
+// In a forked child pyarrow, by which Python makes what it wants of a batch, is to allocate from a
+// pool that no thread of the parent can have left locked, unless it does already.
+void MakePyarrowSafe() {
+  const uint64_t epoch = ForkEpoch();
+  if (epoch_of_pool.exchange(epoch) == epoch) return;
+  if (arrow::py::get_memory_pool()->backend_name() == "system") return;
+  arrow::py::set_default_memory_pool(DefaultMemoryPool());
+}
+
 nb::object Steal(PyObject* object) {
   if (object == nullptr) throw nb::python_error();
   return nb::steal(object);
@@ -138,11 +156,13 @@ void DestroyStream(PyObject* capsule) {
 }  // namespace
 
 nb::object GiveBatch(std::shared_ptr<arrow::RecordBatch> batch) {
+  MakePyarrowSafe();
   if (SaysExtension(*batch->schema())) batch = WithExtensions(*batch);
   return Steal(arrow::py::wrap_batch(batch));
 }
 
 nb::object GiveSchema(const std::shared_ptr<arrow::Schema>& schema) {
+  MakePyarrowSafe();
   if (!SaysExtension(*schema)) return Steal(arrow::py::wrap_schema(schema));
   return Steal(arrow::py::wrap_schema(WithExtensions(*schema)));
 }
@@ -164,6 +184,7 @@ std::shared_ptr<arrow::RecordBatch> TakeOverBatch(const nb::object& batch) {
 }
 
 std::shared_ptr<arrow::Schema> TakeOverSchema(const nb::object& schema) {
+  MakePyarrowSafe();
   return ValueOrRaise(arrow::py::unwrap_schema(schema.ptr()));
 }
 

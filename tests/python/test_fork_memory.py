@@ -82,3 +82,73 @@ for uri in ("memory://", sys.argv[1]):
 """
     )
     assert run_script(tmp_path, script, tmp_path / "db") == "0 0 0 0\n" * 2
+
+
+def test_children_make_every_format_from_another_pool(tmp_path):
+    script = (
+        _SCRIPT
+        + """
+table = croupier.connect(sys.argv[1]).create_table("t", rows)
+permutation = croupier.Permutation.identity(table)
+numbers = permutation.select_columns(["int64", "nulls", "bool", "float16"])
+formatted = [
+    *(permutation.with_format(name) for name in ("python", "numpy", "pandas", "torch_batch")),
+    permutation.remove_columns(["text", "ragged", "struct", "label"]).with_format("torch"),
+    numbers.with_format("torch_row"),
+    permutation.with_transform(lambda batch: pa.compute.negate(batch["nulls"]).to_pylist()),
+]
+
+
+def read():
+    for each in formatted:
+        each.take_offsets([3, 1, 2])
+
+
+read()
+assert num_allocated(read) > 0
+own = pa.default_memory_pool().backend_name
+in_child(lambda: print(num_allocated(read), pa.default_memory_pool().backend_name))
+# A pool of the C library is as good as ours.
+pa.set_memory_pool(pa.system_memory_pool())
+in_child(lambda: print(num_allocated(read), pa.default_memory_pool().backend_name))
+assert own == "mimalloc"
+assert pa.default_memory_pool().backend_name == "system"
+"""
+    )
+    assert run_script(tmp_path, script, tmp_path / "db") == "0 system, kept\n0 system\n"
+
+
+def test_children_make_frames_where_their_parent_used_the_threads_of_polars(tmp_path):
+    script = (
+        _SCRIPT
+        + """
+import polars as pl
+import torch
+from croupier.util import keep_batch
+
+table = croupier.connect(sys.argv[1]).create_table("t", rows)
+permutation = croupier.Permutation.identity(table).with_format("polars")
+expected = pl.from_arrow(rows)
+assert pl.concat([expected.filter(pl.col("int64") >= 0), expected]).height == 2000
+
+
+def check():
+    assert permutation.take_offsets(range(1000)).equals(expected)
+    assert table.to_polars().equals(expected)
+    assert permutation[3].rows() == expected[3].rows()
+
+
+check()
+in_child(check)
+loader = torch.utils.data.DataLoader(
+    permutation,
+    batch_size=100,
+    collate_fn=keep_batch,
+    num_workers=2,
+    multiprocessing_context="fork",
+)
+assert pl.concat(list(loader)).equals(expected)
+print("equal")
+"""
+    )
+    assert run_script(tmp_path, script, tmp_path / "db") == "equal\n"
