@@ -201,6 +201,14 @@ bool IsInEnvironment(const Option& option, std::string_view spelling) {
          spelling.starts_with("azure_");
 }
 
+bool IsBase64(std::string_view text) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const bool is_whole = text.size() % 4 == 0;
+  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  return is_whole && text.find_first_not_of(kDigits) == text.npos;
+}
+
 // A URL in a message of Azure's SDK has the parameters of a token in an order and spelling of its
 // own: what is secret of them is the signature.
 void HideSignatures(std::string* text) {
@@ -452,6 +460,11 @@ arrow::Result<AzureSettings> StorageSettings::ForAzure(const std::string& accoun
   ARROW_ASSIGN_OR_RAISE(settings.client, ForClient());
   settings.account_name = Text("azure_storage_account_name");
   settings.account_key = Text("azure_storage_account_key");
+  if (!IsBase64(settings.account_key)) {
+    return arrow::Status::Invalid(
+        "the storage option account_key (or AZURE_STORAGE_ACCOUNT_KEY) is no key of Azure's, which "
+        "is written in base64");
+  }
   settings.sas_token = Text("azure_storage_sas_token");
   if (settings.sas_token.starts_with('?')) settings.sas_token.erase(0, 1);
   settings.tenant_id = Text("azure_storage_tenant_id");

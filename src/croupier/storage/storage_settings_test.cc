@@ -176,7 +176,7 @@ TEST(StorageSettingsTest, OfAzureNeedAnAccountAndKeepItsKeyToIt) {
   EXPECT_TRUE(Make({}).ForAzure("").status().IsInvalid());
   EXPECT_EQ(Make({{"account_name", "a"}}).ForAzure("").ValueOrDie().account_name, "a");
   EXPECT_EQ(Make({}).ForAzure("b").ValueOrDie().account_name, "b");
-  const auto settings = Make({{"account_name", "a"}, {"account_key", "k"}});
+  const auto settings = Make({{"account_name", "a"}, {"account_key", "a2V5"}});
   EXPECT_TRUE(settings.ForAzure("b").status().IsInvalid());
   const auto emulator = Make({{"use_emulator", "true"}}).ForAzure("").ValueOrDie();
   EXPECT_EQ(emulator.account_name, "devstoreaccount1");
@@ -184,6 +184,18 @@ TEST(StorageSettingsTest, OfAzureNeedAnAccountAndKeepItsKeyToIt) {
   for (const char* token : {"sv=1&sig=s", "?sv=1&sig=s"}) {
     const auto signed_url = Make({{"account_name", "a"}, {"sas_token", token}});
     EXPECT_EQ(signed_url.ForAzure("").ValueOrDie().sas_token, "sv=1&sig=s");
+  }
+}
+
+TEST(StorageSettingsTest, AKeyOfAzureIsBase64) {
+  for (const char* key : {"a2V5", "a2U=", "aw==", "+/+/"}) {
+    const auto settings = Make({{"account_name", "a"}, {"account_key", key}});
+    EXPECT_EQ(settings.ForAzure("").ValueOrDie().account_key, key);
+  }
+  for (const char* key : {"a2V", "a2V5a", "a2V-", "a===", "a=V5", "a2V5\n", "my secret key"}) {
+    const auto status = Make({{"account_name", "a"}, {"account_key", key}}).ForAzure("").status();
+    EXPECT_TRUE(status.IsInvalid()) << key;
+    EXPECT_EQ(status.message().find(key), std::string::npos);
   }
 }
 
