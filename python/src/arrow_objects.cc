@@ -27,14 +27,13 @@ namespace croupier::python {
 
 namespace {
 
-constexpr const char* kExtensionName = "ARROW:extension:name";
-constexpr const char* kExtensionMetadata = "ARROW:extension:metadata";
 // As the Arrow PyCapsule interface prescribes.
 constexpr const char* kStreamCapsule = "arrow_array_stream";
 
 // Tables say by the metadata of a field that its values are of an extension type.
 bool SaysExtension(const arrow::Field& field) {
-  if (field.metadata() != nullptr && field.metadata()->Contains(kExtensionName)) return true;
+  const auto& metadata = field.metadata();
+  if (metadata != nullptr && metadata->Contains(arrow::kExtensionTypeKeyName)) return true;
   const auto& children = field.type()->fields();
   return std::any_of(children.begin(), children.end(),
                      [](const auto& child) { return SaysExtension(*child); });
@@ -79,15 +78,15 @@ std::shared_ptr<arrow::Field> WithExtensions(const std::shared_ptr<arrow::Field>
   const auto storage = WithExtensions(field->type());
   const auto stored = field->WithType(storage);
   if (field->metadata() == nullptr) return stored;
-  const auto name = field->metadata()->Get(kExtensionName);
+  const auto name = field->metadata()->Get(arrow::kExtensionTypeKeyName);
   const auto extension = name.ok() ? arrow::GetExtensionType(*name) : nullptr;
   if (extension == nullptr) return stored;
-  const auto parameters = field->metadata()->Get(kExtensionMetadata).ValueOr("");
+  const auto parameters = field->metadata()->Get(arrow::kExtensionMetadataKeyName).ValueOr("");
   const auto type = extension->Deserialize(storage, parameters);
   if (!type.ok()) return stored;  // of another storage, or parameters: then it is that storage
   const auto metadata = field->metadata()->Copy();
-  static_cast<void>(metadata->Delete(kExtensionName));
-  static_cast<void>(metadata->Delete(kExtensionMetadata));
+  static_cast<void>(metadata->Delete(arrow::kExtensionTypeKeyName));
+  static_cast<void>(metadata->Delete(arrow::kExtensionMetadataKeyName));
   return field->WithType(*type)->WithMetadata(metadata->size() == 0 ? nullptr : metadata);
 }
 

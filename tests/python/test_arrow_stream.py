@@ -54,3 +54,31 @@ def test_what_is_read_is_allocated_once(tmp_path):
     before = _core.allocated_bytes()
     read = pa.table(table)
     assert read.nbytes <= _core.allocated_bytes() - before < 1.1 * read.nbytes
+
+
+def uuids_in_other_types() -> dict[str, pa.Array]:
+    storage = pa.array([None, *(bytes([i]) * 16 for i in range(4)), None], pa.binary(16))
+    uuids = storage.cast(pa.uuid()).slice(1, 4)
+    offsets = pa.array([0, 1, 1, 3, 4], pa.int32())
+    structs = pa.StructArray.from_arrays([uuids, pa.array(range(4))], ["u", "x"])
+    return {
+        "flat": uuids,
+        "list": pa.ListArray.from_arrays(offsets, uuids),
+        "large_list": pa.LargeListArray.from_arrays(offsets.cast(pa.int64()), uuids),
+        "struct": structs,
+        "map": pa.MapArray.from_arrays(offsets, pa.array(list("abcd")), uuids),
+        "list of structs": pa.ListArray.from_arrays(offsets, structs),
+        "fixed_size_list of structs": pa.FixedSizeListArray.from_arrays(structs, 1),
+    }
+
+
+@pytest.mark.parametrize("name", uuids_in_other_types())
+def test_extension_types_cross_at_any_depth(name):
+    rows = pa.table({"c": uuids_in_other_types()[name]})
+    table = croupier.connect("memory://").create_table("t", rows)
+    read = table.to_arrow()
+    read.validate(full=True)
+    assert read.equals(rows)
+    assert table.schema == read.schema == rows.schema
+    assert table.take_offsets([3, 1]).to_arrow().equals(rows.take([3, 1]))
+    assert pa.table(table).equals(rows)  # by Arrow's C structs
